@@ -14,6 +14,7 @@ from gateway.errors import ConfigurationError, StoreUnavailable
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import Store, as_it_stands, check_durable, first_line, refusal
+from gateway.storage.whole import metadata
 
 if TYPE_CHECKING:
     from gateway.storage.engines.postgresql import PostgresStore
@@ -42,7 +43,7 @@ def migrate_store(url: str, file: str = "gateway.yaml", *, single_node: bool | N
         try:
             if single_node is not None and not isinstance(store, SqliteStore):
                 _see_durable(store, file, single_node=single_node)
-            return schema.migrate(store.engine)
+            return schema.migrate(store.engine, metadata)
         finally:
             store.close()
     except (OSError, ValueError, LookupError, SQLAlchemyError, sqlite3.Error) as error:

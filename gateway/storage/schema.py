@@ -1,10 +1,11 @@
 """The version of a store's tables. An empty store is made, an older one is refused until it is migrated, and a newer
 one is refused unless it records that this version may serve it.
 
-The steps are in `migrations/`. Invariants: `LATEST` is the number of the last step, and `MetaData` is what the steps
-give (both tested, on both databases). A migration is one transaction, and two processes that find the store empty make
-it once. It writes down the oldest step whose code may go on serving the store: the steps after that one only add.
-Alembic is loaded only to migrate: a start on a store that is up to date does without.
+The steps are in `migrations/`. Invariants: `LATEST` is the number of the last step, `READABLE_FROM` is what the steps
+declare, and a store that is made at once is what the steps give (all tested, on both databases). A migration is one
+transaction, and two processes that find the store empty make it once. It writes down the oldest step whose code may go
+on serving the store: the steps after that one only add. Alembic is loaded only to migrate: a start on a store that is
+empty or up to date does without.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, delete, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import CommandRefused
 from gateway.storage.tables import store_version
 
 LATEST = "0027"
+READABLE_FROM = "0027"
+"""The oldest step whose code may serve a store of the latest one."""
+
 FIRST = "0001"
 """Stores of version 0.1 have the tables of this step, and no record of it."""
 
@@ -92,22 +96,24 @@ def refuse_later(engine: Engine) -> None:
         raise CommandRefused(f"nothing was done: the store is not whole to this version, since {found.newer()}")
 
 
-def migrate(engine: Engine) -> tuple[str | None, str]:
+def migrate(engine: Engine, tables: MetaData) -> tuple[str | None, str]:
     """Bring the tables to `LATEST`, while gateways serve or not; gives the number before and after.
+
+    `tables` are all of a store (`gateway.storage.whole`), of which an empty one is made.
 
     Raises `LookupError` for one not ours, or of a later step, and SQLAlchemy's.
     """
     for _ in range(_TRIES - 1):
         try:
-            return _migrate(engine)
+            return _migrate(engine, tables)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in _IN_USE:
                 raise
         time.sleep(_REST)
-    return _migrate(engine)
+    return _migrate(engine, tables)
 
 
-def _migrate(engine: Engine) -> tuple[str | None, str]:
+def _migrate(engine: Engine, tables: MetaData) -> tuple[str | None, str]:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # a table is gone through as long as it takes
@@ -120,9 +126,19 @@ def _migrate(engine: Engine) -> tuple[str | None, str]:
             raise LookupError(before.foreign())
         if before.later:
             raise LookupError(before.newer())
-        if before.number != LATEST:
+        if before.number is None:
+            _make(connection, tables)
+        elif before.number != LATEST:
             _upgrade(connection, before)
     return before.number, LATEST
+
+
+def _make(connection: Connection, tables: MetaData) -> None:
+    tables.create_all(connection, checkfirst=False)
+    connection.execute(insert(store_version).values(id=1, readable_from=READABLE_FROM))
+    steps = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+    steps.create(connection, checkfirst=False)
+    connection.execute(insert(steps).values(version_num=LATEST))
 
 
 def _upgrade(connection: Connection, before: Version) -> None:

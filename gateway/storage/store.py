@@ -294,7 +294,7 @@ def _check_version(
         raise refusal(file, found.foreign())
     if found.number is None:
         if make:
-            schema.migrate(store.engine)
+            schema.migrate(store.engine, metadata)
         else:
             return
     elif not found.known:

@@ -16,6 +16,7 @@ from gateway.storage.engines import postgresql
 from gateway.storage.engines.postgresql import PostgresStore
 from gateway.storage.statement import Statement
 from gateway.storage.store import examine_store
+from gateway.storage.whole import metadata
 from tests.services import Postgres, postgres
 
 # As Debian's packages have it, and so that any statement would be compiled.
@@ -31,7 +32,7 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def store(server: Postgres) -> Iterator[PostgresStore]:
     made = PostgresStore(make_url(server.url(server.database())))
-    schema.migrate(made.engine)
+    schema.migrate(made.engine, metadata)
     yield made
     made.close()
 

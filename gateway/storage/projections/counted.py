@@ -14,6 +14,7 @@ Left to others: what counts (`gateway.ledger.projections.extract`), and who look
 from __future__ import annotations
 
 import functools
+import secrets
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import NamedTuple
@@ -30,7 +31,9 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    event,
     func,
+    insert,
     literal_column,
     or_,
     select,
@@ -72,6 +75,12 @@ counting = Table(
     Column("days", Integer, nullable=False),  # never less than the longest period of a purpose that was served
     Column("generation", BigInteger, nullable=False),
 )
+
+
+@event.listens_for(counting, "after_create")
+def _first(_: Table, connection: Connection, **__: object) -> None:
+    connection.execute(insert(counting).values(id=1, secret=secrets.token_bytes(32), days=1, generation=0))
+
 
 COUNTING = Statement(select(counting.c.secret, counting.c.days, counting.c.generation))
 
