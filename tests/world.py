@@ -50,6 +50,7 @@ from gateway.storage.port import Store
 from gateway.telemetry.metrics import Metrics
 from tests.ledgers import ledger_on
 from tests.outside import FAILING, MOODS, NOON, Case, Department, Held, Registries, Tokens, record, values
+from tests.scanning.keeping import refused
 from tests.stores import store_at
 
 __all__ = [
@@ -270,6 +271,8 @@ class World:
         answers = self.run(all_of_them())
         made = self.entries()
         asked = {name: list(department.asked) for name, department in self.departments.items() if department.asked}
+        for ask, got in zip(asks, answers, strict=True):
+            refused(str(ask), got.status, got.body)
         return [Reply(got, json.loads(got.body), made, asked) for got in answers]
 
     def journey_with(self, **ports: Any) -> Journey:
