@@ -2,7 +2,7 @@
 
 Kept are the log of each process that tests start (`started`), the log lines of gateways within the tests' own
 processes, what the region of each worker sends as traces and shows as metrics (`kept`), and every refusal that a
-client of the tests gets (`refused`).
+client of the tests gets, and the errors that commands print (`refused`).
 
 A page that refuses is often the page that was filled in, shown again. So it may have what pages showed in the same
 session before, and greet whoever is signed in; any other refusal may have only what was asked with it.
@@ -10,10 +10,12 @@ session before, and greet whoever is signed in; any other refusal may have only 
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 import re
 import shutil
+import sys
 import tempfile
 import urllib.parse
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway import cli
 from gateway.console.guarding import COOKIE
 from gateway.telemetry.log import Log
 from tests.scanning.keeping import FOLDER, REFUSED, kept, refused
@@ -46,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Log._write = both  # type: ignore[method-assign]
     _listen()
+    _overhear()
 
 
 def _listen() -> None:
@@ -64,6 +68,35 @@ def _listen() -> None:
 
     httpx.Client.send = sent  # type: ignore[method-assign]
     httpx.AsyncClient.send = sent_beside  # type: ignore[method-assign]
+
+
+def _overhear() -> None:
+    """Keep what commands within the tests' own processes print as errors."""
+    run = cli.main
+
+    def main(argv: list[str] | None = None) -> int:
+        errors = _Both(sys.stderr)
+        try:
+            with contextlib.redirect_stderr(errors):  # type: ignore[type-var]
+                return run(argv)
+        finally:
+            refused(" ".join(sys.argv if argv is None else argv), REFUSED, "".join(errors.said).encode())
+
+    cli.main = main
+
+
+class _Both:
+    """Standard error, and what was written to it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.said = stream, list[str]()
+
+    def write(self, text: str) -> int:
+        self.said.append(text)
+        return int(self._stream.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _keep(request: httpx.Request, answer: httpx.Response) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from deploy.demo.organisations import organisation
 from deploy.demo.records import Kind, row
+from gateway import cli
 from gateway.console.guarding import COOKIE
 from gateway.telemetry.log import Log
 from tests import outside
@@ -112,3 +113,15 @@ def test_a_page_that_refuses_may_have_what_its_session_was_shown(
             for place in places:
                 client.get(place, headers={"cookie": f"{COOKIE}={session}"})
     assert [each.split("`")[1] for each in found(tmp_path)] == [one, one, other]
+
+
+def test_errors_of_commands_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDER, str(folder))
+    missing = tmp_path / "gateway.yaml"
+    assert cli.main(["check", "--config", str(missing)]) == 1
+    (file,) = folder.iterdir()
+    kept = json.loads(file.read_text())
+    assert str(missing) in kept["asked"]
+    assert str(missing) in kept["said"]
