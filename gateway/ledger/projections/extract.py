@@ -142,11 +142,11 @@ def given(told: entries.Told | None) -> list[Given]:
         return []
     found = []
     for place, subject in enumerate(told.disclosed):
-        shares = []
+        shares = []  # as `Share`s are encoded
         for each in subject.datasets:
             if each.records:
                 start = len(each.dataset) + 1
-                shares.append(Share(each.dataset, each.fields, tuple([record[start:] for record in each.records])))
+                shares.append((each.dataset, each.fields, [record[start:] for record in each.records]))
         if shares:
             found.append(Given(place, subject.scheme, subject.value, _encode(shares)))
     return found
@@ -159,14 +159,21 @@ def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
     """
     if not isinstance(told, entries.Inquiry) or told.requester.issuer == entries.EVERYBODY:
         return []
-    return [
-        (place, of.dataset, UNENDING if day is None else day, UNKNOWN if since is None else since)
-        for place, subject in enumerate(told.disclosed)
-        for of in subject.datasets
-        if of.until or of.since
-        for day, since in dict.fromkeys(of.displays)
-        if day is not None or since is not None
-    ]
+    found: list[tuple[int, str, int, int]] = []
+    for place, subject in enumerate(told.disclosed):
+        for of in subject.datasets:
+            until, since = of.until, of.since
+            days = since[0] if len(since) == 1 else None
+            if until and days is not None and None not in until:  # as nearly all are
+                last = set(until[: len(of.records)])
+                found += [(place, of.dataset, day, day - days) for day in last if day is not None]
+            elif until or since:
+                found += [
+                    (place, of.dataset, UNENDING if day is None else day, UNKNOWN if first is None else first)
+                    for day, first in dict.fromkeys(of.displays)
+                    if day is not None or first is not None
+                ]
+    return found
 
 
 def count(told: entries.Told | None, oversight: entries.Oversight | None) -> Count | None:

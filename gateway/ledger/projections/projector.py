@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -33,8 +34,10 @@ from gateway.storage.projections.tables import DROPPING, NAMES, WITHOUT_KEY
 from gateway.storage.tables import SHARD_BITS, micros
 
 _FORGET = 64
-BATCH = 512
-"""The most entries per transaction, where so many wait: some 30 milliseconds of the write lock, on SQLite."""
+_NEIGHBOURS = itemgetter(1, 4, 0, 2, 3)
+"""Orders rows of `displayed` so that those beside each other are so in its index, and nearly so in the table."""
+BATCH = 2048
+"""The most entries per transaction, where so many wait: some 200 milliseconds of the write lock, on SQLite."""
 
 
 class Stopped(NamedTuple):
@@ -298,7 +301,7 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
         counted=counted,
         counted_under=under,
         not_released=kept_back,
-        displayed=displayed,
+        displayed=sorted(displayed, key=_NEIGHBOURS),
     )
 
 

@@ -4,9 +4,11 @@
 `beside` starts it, and again when it ends before its time. Of all on one store one works (it holds the name
 `projector`, as a process holds its shard); the others wait, and one of them takes its place when it ends.
 
-It rests the less the more it is behind (`rest_after`): three times as long as it works where it is not, so that it
-takes a quarter of a core, and not at all from a thousand entries on, so that it never falls further behind than it can
-work. What it takes then it takes from nobody's inquiry before its turn: its priority is lower (`_NICE`).
+It rests twenty times as long as it works (`rest_after`), since many entries cost little more than few: each turn takes
+the store's write lock, and changes pages all over the tables. It rests half a second at least and three at most, in
+which a store takes fewer entries than an `exact` read looks at (`positions.MOST_BEHIND`). The more it is behind, the
+less it rests, and from thousands of entries on not at all, so that it never falls further behind than it can work. What
+it takes then it takes from nobody's inquiry before its turn: its priority is lower (`_NICE`).
 
 A shard that it cannot go on with is told to the log, once a process; its lag then grows in `/metrics`.
 """
@@ -36,8 +38,10 @@ from gateway.telemetry.log import Log, take_over
 
 _MODULE = "gateway.ledger.projections.worker"
 HOLD = "projector"
-REST = 3.0
-HURRY = 1024
+REST = 20.0
+LEAST, LONGEST = 0.025, 3.0
+"""Seconds of work that it rests for where it worked less; and the longest that it rests."""
+HURRY = 8192
 """From so many entries behind it does not rest at all."""
 _NICE = 5
 """Inquiries come first on a busy core; no more than this, since it also holds the store's lock for moments."""
@@ -79,7 +83,7 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
 
 def rest_after(took: float, behind: int, rest: float = REST) -> float:
     """How many seconds to rest after so many of work, with so many entries still to be taken."""
-    return rest * took * max(0.0, 1 - behind / HURRY)
+    return min(rest * max(took, LEAST), LONGEST) * max(0.0, 1 - behind / HURRY)
 
 
 def forked() -> contextlib.AbstractContextManager[Early | None]:

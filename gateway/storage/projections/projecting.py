@@ -29,7 +29,7 @@ from gateway.storage.tables import requester, shard, subject_key
 
 _SLICE = 500
 _AT_ONCE = 200
-_CACHE_KIB = 16 * 1024
+_CACHE_KIB = 32 * 1024
 
 _INSERT = {
     table.name: Statement(insert(table), *table.c.keys()) for tables in TABLES.values() for table in tables

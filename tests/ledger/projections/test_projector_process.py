@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import io
 import json
+import math
 import random
 import shutil
 import signal
@@ -19,8 +20,8 @@ from sqlalchemy import text
 
 from gateway import manage
 from gateway.ledger.projections import worker
-from gateway.ledger.projections.projector import BATCH
-from gateway.ledger.projections.worker import HOLD, HURRY, REST, beside, rest_after, run
+from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.worker import HOLD, HURRY, LEAST, LONGEST, REST, beside, rest_after, run
 from gateway.storage.port import Store
 from gateway.telemetry.log import Log
 from tests import configured
@@ -146,16 +147,24 @@ async def test_of_several_one_works_and_another_takes_its_place(store: Store) ->
 
 
 def test_it_rests_the_less_the_more_it_is_behind() -> None:
-    rests = [rest_after(0.02, behind) for behind in range(0, 3 * HURRY, 64)]
-    assert rests[0] == pytest.approx(REST * 0.02)
+    rests = [rest_after(2 * LEAST, behind) for behind in range(0, 3 * HURRY, 64)]
+    assert rests[0] == pytest.approx(REST * 2 * LEAST)
     assert rests == sorted(rests, reverse=True)
     assert all(rests[: HURRY // 64])
     assert not any(rests[HURRY // 64 :])
 
 
+def test_it_rests_so_long_that_few_entries_wait_for_more_and_never_longer_than_may_be() -> None:
+    assert rest_after(0.0, 0) == rest_after(LEAST, 0) == pytest.approx(REST * LEAST)
+    assert rest_after(60.0, 0) == LONGEST
+
+
 async def test_far_behind_it_takes_large_pages_and_does_not_rest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nine hundred entries: as many as a page takes without a rest, then what is left."""
     monkeypatch.setattr(worker, "HURRY", 300)
+    monkeypatch.setattr(worker, "LEAST", 0.0)
+    monkeypatch.setattr(worker, "LONGEST", math.inf)
+    monkeypatch.setattr(worker, "Projector", lambda store: Projector(store, 512))
     rests: list[tuple[int, float]] = []
     right, stopping = worker.rest_after, asyncio.Event()
 
@@ -168,7 +177,7 @@ async def test_far_behind_it_takes_large_pages_and_does_not_rest(store: Store, m
         group.create_task(run(store, Log(io.StringIO()), stopping))
         await until_async("all to be projected", lambda: whole(store))
         stopping.set()
-    assert rests == [(len(LOG) - BATCH, 0.0), (0, pytest.approx(REST))]
+    assert rests == [(len(LOG) - 512, 0.0), (0, pytest.approx(REST))]
     check(store)
 
 
