@@ -187,20 +187,24 @@ class Decoder:
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
         """The records about `subject`; or what is wrong with the answer, in words."""
-        page = self.page(body, subject)
-        return page if isinstance(page, str) else page.records
+        return self._about(body, subject)[1]
 
     def page(self, body: bytes, subject: Subject) -> Page | str:
         """As `one`, with the way to the next page."""
+        page, records = self._about(body, subject)
+        if isinstance(records, str):
+            return records
+        link = self._next(page) if self._next is not None else None
+        return Page(records, str(link) if link not in (None, "") else None)
+
+    def _about(self, body: bytes, subject: Subject) -> tuple[Any, list[Record] | str]:
+        """The decoded answer, and its records about `subject`; or what is wrong."""
         page = self._decode(body)
         records = page if isinstance(page, str) else self._one(self._records(page), subject.scheme, subject.value)
         if isinstance(records, str):
             page = self._taken_apart(body)
             records = page if isinstance(page, str) else self._each(self._records(page), subject)
-        if isinstance(records, str):
-            return records
-        link = self._next(page) if self._next is not None else None
-        return Page(records, str(link) if link not in (None, "") else None)
+        return page, records
 
     def many(self, body: bytes, subjects: tuple[Subject, ...]) -> Mapping[Subject, list[Record]] | str:
         """The records about each of several subjects of one answer; a record about any other makes all invalid."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -87,13 +87,18 @@ def _type(leaves: list[Leaf]) -> tuple[Any, bool]:
     return (kind if mandatory or kind is msgspec.Raw else kind | None), mandatory
 
 
+def _none(kind: Any) -> Any:
+    """What stands for a value that is not written: for one that is read later the same as null."""
+    return numbers.NULL if kind is msgspec.Raw else None
+
+
 def record_type(leaves: list[Leaf], *, rename: bool, strict: bool) -> type[Record]:
     """The record with these leaves as attributes. With `rename` it decodes straight from its source's names; without,
     it is made from the leaves' values in order. `strict` leaves no attribute out, though it may be null."""
     fields: list[Any] = []
     for leaf in leaves:
         type_, mandatory = _type([leaf])
-        fields.append((leaf.attribute, type_) if mandatory or strict else (leaf.attribute, type_, None))
+        fields.append((leaf.attribute, type_) if mandatory or strict else (leaf.attribute, type_, _none(type_)))
     return msgspec.defstruct(  # type: ignore[return-value]  # mypy does not follow `bases`
         "SourceRecord",
         fields,
@@ -119,7 +124,7 @@ def raw_type(tree: Tree, *, strict: bool) -> Any:
             fields.append((f"n{index}", type_) if mandatory else (f"n{index}", type_ | None, None))
         else:
             type_, mandatory = _type(child)
-            fields.append((f"n{index}", type_) if mandatory or strict else (f"n{index}", type_, None))
+            fields.append((f"n{index}", type_) if mandatory or strict else (f"n{index}", type_, _none(type_)))
     rename = {f"n{index}": name for index, name in enumerate(tree.children)}
     return msgspec.defstruct("SourceNode", fields, kw_only=True, rename=rename, gc=False)
 
@@ -187,7 +192,8 @@ def finisher(record_type: type[Record], leaves: list[Leaf], tree: Tree, constant
     namespace: dict[str, Any] = {
         "T": record_type,
         "constant": constant,
-        FieldType.DECIMAL: numbers.of_json,
+        "decimals": numbers.all_of_json,
+        "NULL": numbers.NULL,
         FieldType.DATETIME: moments.of_text,
     }
     for many in (False, True):
@@ -203,11 +209,20 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, direct: bool, many: bo
         lines.append("    if scheme != constant and rows: return 'a record names another subject'")
     if not direct:
         lines.append("    out = []")
-    lines.append("    for r in rows:")
-    held = {leaf.attribute: f"r.{leaf.attribute}" for leaf in leaves}
-    if not direct:
-        held = {}
-        lines += _unpack(tree, "r", "", held, False)
+    held = {leaf.attribute: f"r.{leaf.attribute}" for leaf in leaves} if direct else {}
+    unpacked = [] if direct else _unpack(tree, "r", "", held, False)
+    decimals = [leaf.attribute for leaf in leaves if leaf.kind == FieldType.DECIMAL]
+    if decimals:
+        # Those of all rows are read together, and then each row gets its own.
+        raws = held if direct else dict(_raws(tree))
+        lines += [
+            f"    try: d = iter(decimals([v for r in rows for v in ({', '.join(raws[name] for name in decimals)},)]))",
+            f"    except ValueError: return {numbers.WRONG!r}",
+            f"    for r, {', '.join(held[name] for name in decimals)} in zip(rows{', d' * len(decimals)}):",
+        ]
+    else:
+        lines.append("    for r in rows:")
+    lines += unpacked
     if "s_value" in names:
         scheme = "constant" if constant else held["s_scheme"]
         if many:
@@ -235,7 +250,7 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, direct: bool, many: bo
 
 
 def _unpack(tree: Tree, node: str, prefix: str, held: dict[str, str], nullable: bool) -> list[str]:
-    """Lines that put every leaf of a nested row into a variable of its own, named in `held`."""
+    """Lines that put every leaf of a nested row into a variable of its own, named in `held`; no Decimals."""
     lines = []
     for index, child in enumerate(tree.children.values()):
         name, value = f"{prefix}{index}", f"{node}.n{index}"
@@ -247,8 +262,22 @@ def _unpack(tree: Tree, node: str, prefix: str, held: dict[str, str], nullable: 
         else:
             for number, leaf in enumerate(child):
                 held[leaf.attribute] = f"v{name}_{number}"
-                lines.append(f"        v{name}_{number} = {value}")
+                if leaf.kind != FieldType.DECIMAL:
+                    lines.append(f"        v{name}_{number} = {value}")
     return lines
+
+
+def _raws(tree: Tree, node: str = "r", there: str = "") -> Iterator[tuple[str, str]]:
+    """Each Decimal of a nested row by its attribute, and where its JSON stands; `there` is a condition for that."""
+    for index, child in enumerate(tree.children.values()):
+        value = f"{node}.n{index}"
+        if isinstance(child, Tree):
+            also = there if is_mandatory(child) else f"{there}{' and ' if there else ''}{value} is not None"
+            yield from _raws(child, value, also)
+        else:
+            for leaf in child:
+                if leaf.kind == FieldType.DECIMAL:
+                    yield leaf.attribute, f"{value} if {there} else NULL" if there else value
 
 
 def _checks(leaf: Leaf, v: str, shared: bool) -> list[str]:
@@ -257,11 +286,10 @@ def _checks(leaf: Leaf, v: str, shared: bool) -> list[str]:
         return [f"        if type({v}) is int: return 'a number stands where text must'", *check] if shared else check
     if leaf.kind == FieldType.STRING and shared:
         return [f"        if type({v}) is int: return 'a number stands where text must'"]
-    if leaf.kind in (FieldType.DECIMAL, FieldType.DATETIME):
-        wrong = numbers.WRONG if leaf.kind == FieldType.DECIMAL else moments.WRONG
+    if leaf.kind == FieldType.DATETIME:
         return [
             f"        if {v} is not None:",
             f"            try: {v} = {leaf.kind}({v})",
-            f"            except ValueError: return {wrong!r}",
+            f"            except ValueError: return {moments.WRONG!r}",
         ]
     return []

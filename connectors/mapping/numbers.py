@@ -8,16 +8,23 @@ from __future__ import annotations
 import decimal
 import math
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 DIGITS = 64
 """Most digits of a Decimal before the point, and most zeros straight after it."""
 
+NULL = msgspec.Raw(b"null")
+
 WRONG = "a Decimal is no number, or out of range"
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
 _TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
+_USUAL = rb'(?:"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"|(?:0|-?[1-9][0-9]{0,29})(?:\.[0-9]{1,30})?|null)'
+"""So short that it is in range, and by every reader the same number."""
+_usual = re.compile(_USUAL + b"(?:," + _USUAL + b")*").fullmatch
+_decimals = msgspec.json.Decoder(list[decimal.Decimal | None]).decode
 _text = msgspec.json.Decoder(str).decode
 
 
@@ -50,6 +57,12 @@ def of_json(raw: msgspec.Raw) -> decimal.Decimal | None:
     if written == "null":
         return None
     return _checked(written) if _NUMBER(written) else _refuse()
+
+
+def all_of_json(raws: Sequence[msgspec.Raw]) -> Sequence[decimal.Decimal | None]:
+    """As `of_json` of each, at half its cost where they are as most are. Raises `ValueError`."""
+    written = b",".join(raws)
+    return _decimals(b"[%b]" % written) if _usual(written) else [of_json(raw) for raw in raws]
 
 
 def _checked(text: str) -> decimal.Decimal:

@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from connectors.http.auth import ClientCredentials
 from connectors.http.transport import TransportOptions
@@ -78,3 +81,38 @@ async def test_a_token_that_lasts_for_ever_is_none(lasts: str, tmp_path: Path) -
         assert failed is not None
         assert "`expires_in` is no number of seconds" in failed.detail or "no JSON object" in failed.detail
         await auth.close()
+
+
+digits = st.text("0123456789", max_size=33)
+decimals = st.builds(
+    "{}{}{}{}".format, st.sampled_from(["", "-", "+", " "]), digits, st.sampled_from(["", ".", "e", "_"]), digits
+)
+"""Decimals, and what is nearly one."""
+raws = st.one_of(
+    st.just("null"),
+    decimals.map(lambda text: f'"{text}"'),
+    decimals.filter(lambda text: is_number(text)),
+    st.sampled_from(['"-0"', "-0", "0.50", "-0.5", "1e2", '"1e300"', '"\\u0031"', '"\u0661"', '"NaN"', '"1,2"', '""']),
+)
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a number as JSON has it."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@given(written=st.lists(raws, max_size=6))
+@example(written=["1" * 30 + "." + "9" * 30, f'"-{"0" * 30}.{"0" * 29}1"'])
+def test_numbers_that_are_read_together_are_those_that_are_read_alone(written: list[str]) -> None:
+    given = [msgspec.Raw(text.encode()) for text in written]
+    try:
+        alone = [numbers.of_json(raw) for raw in given]
+    except ValueError:
+        with pytest.raises(ValueError, match=numbers.WRONG):
+            numbers.all_of_json(given)
+    else:
+        assert [str(number) for number in numbers.all_of_json(given)] == [str(number) for number in alone]
