@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import func, select
 
+from gateway.ledger.archiving import prune
 from gateway.ledger.log.publish import read_published
 from gateway.ledger.log.retire import all_sealed
 from gateway.ledger.projections import positions
@@ -27,7 +28,7 @@ def of_store(store: Store, now: int) -> Iterator[Line]:
     """All lines; `now` in microseconds since 1970. Raises `StoreUnavailable`, `VerificationFailed`, SQLAlchemy's."""
     yield _tables(store)
     with contextlib.closing(store.reader()) as reader:
-        yield from _shards(reader, now)
+        yield from _shards(store, reader, now)
         yield from _projections(reader, now)
     yield from _rules(store)
     yield from _queue(store, now)
@@ -48,7 +49,7 @@ def _tables(store: Store) -> Line:
     return Line("store", "tables", said, True, {"step": found.number, "known": schema.LATEST})
 
 
-def _shards(reader: Reader, now: int) -> Iterator[Line]:
+def _shards(store: Store, reader: Reader, now: int) -> Iterator[Line]:
     sealed = {each.name: each for each in all_sealed(reader)}
     for head in heads(reader):
         found = read_published(reader, head.name)
@@ -63,6 +64,9 @@ def _shards(reader: Reader, now: int) -> Iterator[Line]:
         elif published < head.size:
             said += f", {head.size - published:,} of them not published"
         well = (gap.named_in is not None) if gap is not None else not late
+        if prune.unfinished(store, head):
+            said += "; a pruning was not finished: run `dutybound ledger prune` again"
+            well = False
         yield Line("ledger", head.name, said, well, facts)
 
 

@@ -24,9 +24,12 @@ from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
+from gateway.status.lines import Line
+from gateway.status.store import of_store
 from gateway.storage.archive import form
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
+from gateway.storage.tables import micros
 from tests import configured
 from tests.ledger.conftest import Run
 from tests.ledger.support import ORIGIN, SUBJECT, disclosed
@@ -112,6 +115,13 @@ def whole(run: Run, folder: Path) -> None:
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 0, run.err
     assert f"whole: {ORIGIN}/1, {OLD + YOUNG} entries" in run.out
     assert run("ledger", "verify", "--config", folder / "gateway.yaml", "--sample", "1000") == 0, run.err
+    with opened(folder) as store:
+        assert not any("pruning" in each.said for each in shown(store))
+
+
+def shown(store: Store) -> list[Line]:
+    """What `dutybound status` shows of the ledger."""
+    return [each for each in of_store(store, micros(datetime.datetime.now(datetime.UTC))) if each.part == "ledger"]
 
 
 def not_finished(run: Run, folder: Path) -> None:
@@ -119,6 +129,8 @@ def not_finished(run: Run, folder: Path) -> None:
         assert run("ledger", "verify", "--config", folder / "gateway.yaml", *words) == 1
         assert "was not finished" in run.err
         assert "Run `dutybound ledger prune` again" in run.err
+    with opened(folder) as store:
+        assert [each.name for each in shown(store) if not each.well] == ["1"]
 
 
 def test_what_is_too_old_is_unreadable_in_store_and_archive_and_all_is_proved(folder: Path, run: Run) -> None:
