@@ -11,7 +11,7 @@ help:
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
 	@echo "make properties      what is tested by drawn examples, with other examples at each run"
 	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 50 minutes, not run by CI"
-	@echo "make bench [ONLY=..] measures an inquiry, and two other gateways beside it; writes var/bench.json"
+	@echo "make bench [ONLY=..] measures an inquiry, and three other gateways beside it; writes var/bench.json"
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
 	@echo "make check           style, types, imports, policies and spelling only: seconds"
 	@echo "make format          puts style right, as far as a tool can"

@@ -1,7 +1,7 @@
 """`python -m tests.bench [PART,...]`: measure, print tables, write `var/bench.json`.
 
-Parts come from the argument or the variable `ONLY`; without either, all of them. Everything runs on loopback, in a
-folder of its own below `var/`, and every process that is started is ended.
+Parts come from the argument or the variable `ONLY`; without either, all but `memory`, which takes ten minutes.
+Everything runs on loopback, in a folder of its own below `var/`, and every process that is started is ended.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import acts, blocks, journey, ledger, report, simulate, steps
-from tests.bench.processes import ROOT, BenchError, Cores
+from tests.bench import acts, blocks, budget, compared, ledger, report, simulate, steps, workers
+from tests.bench.processes import ROOT, BenchError, Cores, Others
 from tests.bench.report import Row
 
 
@@ -25,10 +25,24 @@ def _say(what: str) -> None:
 
 
 def _journey(folder: Path, cores: Cores) -> list[Row]:
-    rows = journey.run(folder, cores, _say)
+    rows = compared.run(folder, cores, _say)
     print("\n## journey: one organisation, five departments, 200 leaf values\n")
     print(report.journey([row for row in rows if row["bench"] == "journey"]))
-    print("\n" + report.budget(journey.budget(rows)))
+    print("\n" + report.others([row for row in rows if row["bench"] == "memory"], list(MEMORY)))
+    return rows
+
+
+def _workers(folder: Path, cores: Cores) -> list[Row]:
+    rows = workers.run(folder, cores, _say)
+    print("\n## workers: one gateway of several workers on one store; `cores` are the gateway's\n")
+    print(report.others(rows, list(WORKERS)))
+    return rows
+
+
+def _memory(folder: Path, cores: Cores) -> list[Row]:
+    rows = compared.keep(folder, cores, _say)
+    print("\n## memory: ten minutes at 32 connections; `rss_mb` is the largest process's, `tree_mb` that of all\n")
+    print(report.others(rows, list(MEMORY)))
     return rows
 
 
@@ -41,6 +55,10 @@ def _block(title: str, measure: Callable[[Path, Cores], list[Row]]) -> Callable[
 
     return run
 
+
+MEMORY = ("name", "rss_mb", "tree_mb", "processes")
+
+WORKERS = ("name", "connections", "cores", "cpu_ms", "requests_per_s", "to_one", "store_ms", "store_share")
 
 COLUMNS = ("connections", "cpu_us", "share", "wall_us", "per_s")
 
@@ -72,20 +90,39 @@ def _simulate(folder: Path, cores: Cores) -> list[Row]:
     return rows
 
 
+QUIET = 0.1
+"""So many cores may other processes have while something is measured, the system's own work for the disk included."""
+
+SELDOM = ("memory",)
+"""Parts that run only where they are asked for."""
+
 RUNS: dict[str, Callable[[Path, Cores], list[Row]]] = {
     "journey": _journey,
+    "workers": _workers,
     "steps": _block("steps: an inquiry alone, CPU microseconds of all threads, without the HTTP server", steps.steps),
     "tokens": _block("tokens: authenticate one, microseconds each", blocks.tokens),
     "ledger": _ledger,
     "acts": _acts,
     "simulate": _simulate,
+    "memory": _memory,
 }
+
+
+def _now() -> float:
+    others = Others()
+    time.sleep(1)
+    return others.cores()
+
+
+def _warn(cores: float, when: str) -> None:
+    if cores > QUIET:
+        _say(f"this machine is not quiet: other processes had {cores:.2f} cores ({when}); figures are too high")
 
 
 def main(arguments: list[str]) -> int:
     """Run the parts; 0, or 1 with the reason on standard error."""
     asked = ",".join(arguments) or os.environ.get("ONLY", "")
-    parts = [part.strip() for part in asked.split(",") if part.strip()] or list(RUNS)
+    parts = [part.strip() for part in asked.split(",") if part.strip()] or [part for part in RUNS if part not in SELDOM]
     if unknown := [part for part in parts if part not in RUNS]:
         print(f"unknown part `{unknown[0]}`; there are {', '.join(RUNS)}", file=sys.stderr)
         return 1
@@ -96,18 +133,21 @@ def main(arguments: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=var))
     machine, started, rows = report.machine(), time.monotonic(), []
     print(machine)
-    if os.getloadavg()[0] > 0.5:
-        _say("other processes are busy on this machine: figures will be too high; run it again when it is quiet")
+    _warn(_now(), "now")
     try:
         cores = Cores()
         for part in parts:
             rows += RUNS[part](folder, cores)
-        report.write(var / "bench.json", machine, rows)
+        lines = budget.lines(rows)
+        report.write(var / "bench.json", machine, rows, lines)
     except BenchError as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if lines:
+        print("\n## budget: ratios are within this run\n\n" + report.budget(lines))
+    _warn(*report.loudest(rows))
     print(f"\n{time.monotonic() - started:.0f} s; written to {(var / 'bench.json').relative_to(ROOT)}")
     return 0
 

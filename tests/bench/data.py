@@ -61,6 +61,10 @@ GROUPS = {
 }
 
 
+ALIAS = "seenNever"
+"""What a document that nobody asked before calls its extra field, with a number."""
+
+
 def subjects(group: Group) -> list[str]:
     """The LEIs of a group, valid by their check digits and distinct over groups."""
     prefix = f"9845{int(group.name):04d}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import select
 import socket
 import sys
@@ -39,7 +40,7 @@ class Department:
         self.rest: dict[bytes, bytes] = {}
         self.root: dict[bytes, bytes] = {}
         self.entities: dict[bytes, bytes] = {}
-        self.field = data.graphql_name(name).encode()
+        self.field, self._first = data.graphql_name(name).encode(), name == data.DEPARTMENTS[0]
         for group in data.GROUPS.values():
             for subject in data.subjects(group):
                 items = [data.source_record(name, subject, index, today) for index in range(group.records)]
@@ -62,7 +63,17 @@ class Department:
         if start < 0 or request.find(b'"value":"', start + 1) > 0 or self.field not in request:
             return BAD
         table = self.entities if b"_entities" in request else self.root
-        return table.get(request[start + 9 : start + 29], BAD)
+        answer = table.get(request[start + 9 : start + 29], BAD)
+        return self._renamed(request, answer) if self._first and data.ALIAS.encode() in request else answer
+
+    def _renamed(self, request: bytes, answer: bytes) -> bytes:
+        """The answer to a document that asks for a field under another name too."""
+        told = json.loads(answer.partition(b"\r\n\r\n")[2])
+        organisation = told["data"]["organisation"]
+        records = organisation[self.field.decode()]
+        for alias in set(re.findall(rb"\b" + data.ALIAS.encode() + rb"\d+", request)):
+            organisation[alias.decode()] = [{data.ALL[0]: record[data.ALL[0]]} for record in records]
+        return _http(_dump(told))
 
 
 class Issuer:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.config import settings
+from gateway.ledger.stored.read import heads
+from gateway.storage.store import read_configured
 from tests.bench.processes import BenchError, Child, Cores
 from tests.ports import free_port
 
@@ -44,11 +49,22 @@ def post(url: str, body: str, token: str | None = None, path: str = "/graphql") 
 
 
 class Gateway:
-    """A started gateway: its processes' tree and address. `startup_s` is from spawning to the first answer."""
+    """A started gateway: its processes' tree and address. `startup_s` is from spawning to the first answer.
 
-    def __init__(self, name: str, child: Child, url: str) -> None:
-        self.name, self.child, self.url = name, child, url
+    `config` is the `gateway.yaml` of the project's own; others have no ledger.
+    """
+
+    def __init__(self, name: str, child: Child, url: str, config: Path | None = None) -> None:
+        self.name, self.child, self.url, self.config = name, child, url, config
         self.startup_s = 0.0
+
+    def entries(self) -> int:
+        """How many entries all shards of its ledger have; 0 of a gateway that has no ledger."""
+        if self.config is None:
+            return 0
+        store = read_configured(settings.load(self.config, {}))
+        with contextlib.closing(store), contextlib.closing(store.reader()) as reader:
+            return sum(head.size for head in heads(reader))
 
     def await_answer(self, body: str, token: str | None = None, within_s: float = 30) -> None:
         """Ask until the first answer comes with status 200."""
@@ -67,11 +83,11 @@ class Gateway:
         raise BenchError(f"{self.name} gave no answer within {within_s} s; last {last}\n{self.child.told()}")
 
 
-def dutybound(config: Path, port: int, cores: Cores, on: list[int] | None = None) -> Gateway:
-    """The project's own gateway."""
+def dutybound(config: Path, port: int, cores: Cores, on: Sequence[int] = (), workers: int = 1) -> Gateway:
+    """The project's own gateway; `on` are its cores, if it has others than the usual one."""
     command = [str(Path(sys.executable).parent / "dutybound"), "serve", "--config", str(config)]
-    child = Child(command, config.with_name("gateway.log"), cores=on or cores.gateway)
-    return Gateway("dutybound", child, f"http://127.0.0.1:{port}")
+    child = Child([*command, "--workers", str(workers)], config.with_name("gateway.log"), cores=on or cores.gateway)
+    return Gateway("dutybound", child, f"http://127.0.0.1:{port}", config)
 
 
 def naive(folder: Path, departments: dict[str, str], cores: Cores) -> Gateway:
@@ -85,16 +101,21 @@ def naive(folder: Path, departments: dict[str, str], cores: Cores) -> Gateway:
 
 
 def apollo(folder: Path, departments: dict[str, str], cores: Cores) -> Gateway:
-    """@apollo/gateway under @apollo/server."""
-    if not (HERE / "apollo" / "node_modules").is_dir():
-        raise BenchError("the npm packages of tests/bench/apollo are missing; run `npm ci` there (or `make bench`)")
+    """@apollo/gateway under @apollo/server, over the departments as subgraphs."""
+    return _node("apollo-gateway", HERE / "apollo", folder, departments, cores)
+
+
+def node_rest(folder: Path, departments: dict[str, str], cores: Cores) -> Gateway:
+    """fastify, mercurius and undici, over the departments' REST interfaces."""
+    return _node("node-rest", HERE / "node-rest", folder, departments, cores)
+
+
+def _node(name: str, where: Path, folder: Path, departments: dict[str, str], cores: Cores) -> Gateway:
+    if not (where / "node_modules").is_dir():
+        raise BenchError(
+            f"the npm packages of tests/bench/{where.name} are missing; run `npm ci` there (or `make bench`)"
+        )
     port = free_port()
-    command = ["node", str(HERE / "apollo" / "server.mjs"), str(port), json.dumps(departments)]
-    child = Child(command, folder / "apollo.log", cores=cores.gateway, env={"NODE_ENV": "production"})
-    return Gateway("apollo-gateway", child, f"http://127.0.0.1:{port}")
-
-
-def size_of_ledger(receipt: str) -> int:
-    """The tree size in the checkpoint that a receipt (a C2SP tlog-proof) ends with: origin, size, root."""
-    checkpoint = receipt.split("\n\n", 1)[1].splitlines()
-    return int(checkpoint[1])
+    command = ["node", str(where / "server.mjs"), str(port), json.dumps(departments)]
+    child = Child(command, folder / f"{name}.log", cores=cores.gateway, env={"NODE_ENV": "production"})
+    return Gateway(name, child, f"http://127.0.0.1:{port}")

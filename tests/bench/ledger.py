@@ -32,7 +32,7 @@ from gateway.storage.store import open_file
 from gateway.storage.tables import micros
 from tests.bench import bulk, inquiries
 from tests.bench.inquiries import Inquiries, Made
-from tests.bench.processes import TICKS, BenchError, Cores
+from tests.bench.processes import BenchError, Cores, Others
 from tests.bench.report import Line, Row
 from tests.ledgers import ledger_on
 
@@ -145,8 +145,6 @@ def budget(rows: list[Row]) -> list[Line]:
     return [
         Line("entries/s, sustained", by["sustained"]["requests_per_s"], "", 5_000, 5_900, more=True),
         Line("p99 of a commit, sustained", by["sustained"]["p99_ms"], "ms", 50, 20),
-        Line("CPU per inquiry, 32 connections", by["share"]["cpu_us"], "us", 100, 60),
-        Line(f"CPU per entry, {sizes}", growth["cpu_growth"], "", 1.3, 1.1),
         Line(f"wall time an entry, {sizes}", growth["wall_growth"], "", 1.3, 1.1),
         Line(f"CPU of a receipt made again, {sizes}", receipt["cpu_growth"], "", 1.5, 1.3),
         Line(f"CPU of a page of {PAGE} receipts, {sizes}", page["cpu_growth"], "", 1.5, 1.3),
@@ -238,19 +236,13 @@ async def _sustained(folder: Path, rate: float, seconds: float) -> Row:
         await at_once(book, asked.ask, TOGETHER, WARM)
         made = await Made.ahead(asked, 100 + int(rate * seconds * 1.1))
         gc.freeze()  # what waits to be asked is no garbage
-        busy = busy_seconds()
+        others = Others()
         spent, refused = await at_rate(book, made.ask, rate, seconds)
-        others = (busy_seconds() - busy - spent.cpu) / spent.wall
+        busy = others.cores()
         copied = checkpoints(path)
     if copied == 0:
         raise BenchError("the WAL was never copied into the database: the load was too short to say anything")
-    return spent.row("sustained", 0, offered_per_s=rate, refused=refused, wal_copied=copied, others_cores=others)
-
-
-def busy_seconds() -> float:
-    """Seconds of CPU that all processes of the machine have used (proc(5), `stat`)."""
-    user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
-    return (user + nice + system + sum(rest)) / TICKS
+    return spent.row("sustained", 0, offered_per_s=rate, refused=refused, wal_copied=copied, others_cores=busy)
 
 
 def checkpoints(path: Path) -> int:

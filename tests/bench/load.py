@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.processes import BenchError, Child
+from tests.bench.processes import BenchError, Child, Others
 
 SCRIPT = Path(__file__).with_name("load.lua")
+
+
+class NoAnswer(BenchError):
+    """Not one answer came while the load lasted."""
 
 
 class Load(NamedTuple):
@@ -27,7 +31,10 @@ class Load(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One run. Latencies in milliseconds; `bytes_each` is the mean size of an answer, head included."""
+    """One run. Latencies in milliseconds; `bytes_each` is the mean size of an answer, head included.
+
+    `others` is how many cores processes beside the bench had meanwhile.
+    """
 
     requests: int
     requests_per_s: float
@@ -35,6 +42,7 @@ class Measured(NamedTuple):
     p50_ms: float
     p99_ms: float
     bytes_each: float
+    others: float
 
 
 _serial = 0
@@ -57,8 +65,10 @@ def wrk(
     if done.returncode or not lines:
         raise BenchError(f"wrk failed ({done.returncode}): {done.stdout}{done.stderr}")
     counts: dict[str, int] = json.loads(lines[-1])
-    if counts["failed"] or not counts["requests"]:
+    if counts["failed"]:
         raise BenchError(f"wrk could not have its answers: {counts}")
+    if not counts["requests"]:
+        raise NoAnswer(f"{url} gave no answer within {seconds} s")
     return counts
 
 
@@ -71,7 +81,7 @@ def run(
     if load.vary:
         _serial += 1
         arguments += ["vary", str(_serial * 10_000_000)]
-    before = sum(child.cpu_ms() for child in measured)
+    others, before = Others(), sum(child.cpu_ms() for child in measured)
     counts = wrk(url, arguments, connections=connections, seconds=seconds, cores=cores)
     after = sum(child.cpu_ms() for child in measured)
     for child in measured:
@@ -85,4 +95,5 @@ def run(
         p50_ms=counts["p50_us"] / 1000,
         p99_ms=counts["p99_us"] / 1000,
         bytes_each=counts["bytes"] / counts["requests"],
+        others=others.cores(),
     )

@@ -25,6 +25,30 @@ class BenchError(Exception):
     """The bench cannot go on; the message says why and what to do."""
 
 
+def tree(pid: int) -> list[int]:
+    """A process and its descendants."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after = path.read_text().rpartition(")")[2].split()
+            parents.setdefault(int(after[1]), []).append(int(path.parent.name))
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += parents.get(found[-1], [])
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of CPU that a process and its descendants have used, ended children that were waited for included."""
+    ticks = 0
+    for each in tree(pid):
+        with contextlib.suppress(OSError):
+            after = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, after[11:15]))
+    return ticks / TICKS
+
+
 class Child:
     """One started process and its descendants; `log` has all that it wrote."""
 
@@ -61,25 +85,11 @@ class Child:
 
     def tree(self) -> list[int]:
         """The process ids of the process and its descendants."""
-        parents: dict[int, list[int]] = {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                after = path.read_text().rpartition(")")[2].split()
-                parents.setdefault(int(after[1]), []).append(int(path.parent.name))
-        found, todo = [], [self.process.pid]
-        while todo:
-            found.append(todo.pop())
-            todo += parents.get(found[-1], [])
-        return found
+        return tree(self.process.pid)
 
     def cpu_ms(self) -> float:
         """Milliseconds of CPU that the tree has used."""
-        ticks = 0
-        for pid in self.tree():
-            with contextlib.suppress(OSError):
-                after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                ticks += sum(map(int, after[11:15]))
-        return ticks * 1000 / TICKS
+        return cpu_seconds(self.process.pid) * 1000
 
     def rss_mb(self) -> list[float]:
         """Resident megabytes (2**20 bytes) of each process of the tree, the largest first."""
@@ -110,6 +120,22 @@ def running(child: Child) -> Iterator[Child]:
         yield child
     finally:
         child.stop()
+
+
+class Others:
+    """What else the machine does from now on: processes that are not the bench's own, and what the host takes away."""
+
+    def __init__(self) -> None:
+        self._begun, self._before = time.monotonic(), self._used()
+
+    def cores(self) -> float:
+        """So many cores had other work, on average. Interrupts are left out: the bench's own packets are among them."""
+        return max(0.0, (self._used() - self._before) / (time.monotonic() - self._begun))
+
+    @staticmethod
+    def _used() -> float:
+        user, nice, system, _, _, _, _, stolen = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+        return (user + nice + system + stolen) / TICKS - cpu_seconds(os.getpid())
 
 
 class Cores:

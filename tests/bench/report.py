@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,10 +94,34 @@ def others(rows: list[Row], keys: list[str]) -> str:
     return table(keys, [[row.get(key, "") for key in keys] for row in rows])
 
 
-def write(file: Path, machine: str, rows: list[Row]) -> None:
+def loudest(rows: list[Row]) -> tuple[float, str]:
+    """How many cores other processes had in the row where that was most, and the row's name."""
+    return max(((row.get("others_cores", 0.0), str(row["name"])) for row in rows), default=(0.0, ""))
+
+
+def write(file: Path, machine: str, rows: list[Row], lines: list[Line]) -> None:
     """Write `bench.json`; rows of parts that did not run this time are not kept."""
     file.parent.mkdir(exist_ok=True)
-    rounded = [
-        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows
-    ]
-    file.write_text(json.dumps({"machine": machine, "rows": rounded}, indent=1) + "\n")
+    told = {
+        "machine": machine,
+        "python": platform.python_version(),
+        "node": _node(),
+        "others_cores": loudest(rows)[0],
+        "budget": [line._asdict() | {"mark": line.mark()} for line in lines],
+        "rows": rows,
+    }
+    file.write_text(json.dumps(_rounded(told), indent=1) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _node() -> str:
+    if not (node := shutil.which("node")):
+        return ""
+    return subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip().lstrip("v")

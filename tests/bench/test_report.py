@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.bench import report
+from tests.bench.processes import cpu_seconds
 from tests.bench.report import Line
 
 
@@ -27,10 +33,20 @@ def test_the_file_has_the_contract_s_shape(tmp_path: Path) -> None:
         "requests_per_s": 1000.0,
         "p50_ms": 1.0,
         "p99_ms": 2.0,
+        "others_cores": 0.25,
     }
-    report.write(tmp_path / "var" / "bench.json", "a machine", [row])
+    report.write(tmp_path / "var" / "bench.json", "a machine", [row], [Line("cpu", 0.123456, "ms", 0.4, 0.17)])
     told = json.loads((tmp_path / "var" / "bench.json").read_text())
-    assert told == {"machine": "a machine", "rows": [{**row, "cpu_ms": 0.1235}]}
+    assert re.fullmatch(r"\d+(\.\d+)+", told.pop("node"))
+    assert told == {
+        "machine": "a machine",
+        "python": platform.python_version(),
+        "others_cores": 0.25,
+        "budget": [
+            {"what": "cpu", "value": 0.1235, "unit": "ms", "must": 0.4, "aim": 0.17, "more": False, "mark": "aim"}
+        ],
+        "rows": [{**row, "cpu_ms": 0.1235}],
+    }
 
 
 def test_ratios_are_to_the_gateway_s_own_row_of_as_many_connections() -> None:
@@ -44,3 +60,16 @@ def test_ratios_are_to_the_gateway_s_own_row_of_as_many_connections() -> None:
     *_, apollo, alone = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
     assert apollo[7] == "4.0x"
     assert alone[7] == ""
+
+
+def test_children_that_ended_count_as_the_bench_s_own() -> None:
+    begun = cpu_seconds(os.getpid())
+    spin = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    subprocess.run([sys.executable, "-c", spin], check=True)
+    assert cpu_seconds(os.getpid()) - begun >= 0.25
+
+
+def test_the_row_with_the_most_other_work_is_named() -> None:
+    rows: list[report.Row] = [{"name": "a"}, {"name": "b", "others_cores": 0.4}, {"name": "c", "others_cores": 0.2}]
+    assert report.loudest(rows) == (0.4, "b")
+    assert report.loudest([]) == (0.0, "")

@@ -1,20 +1,19 @@
-"""The bench measures what it says: departments tell the expected values, and both comparison gateways answer them."""
+"""The bench runs, whole, and measures what it says: every gateway answers every value that the departments have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bench import gateways, journey, steps, world
-from tests.bench.gateways import Gateway, Reply
-from tests.bench.journey import Scene
+from tests.bench import budget, compared, data, gateways, journey, report, steps, workers, world
+from tests.bench.gateways import Reply
+from tests.bench.journey import Lengths, Scene
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.npm import installed
-from tests.ports import free_port
 
-Start = Callable[[Path, dict[str, str], Cores], Gateway]
+SHORTEST = Lengths(1, 1, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -26,41 +25,43 @@ def departments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chil
         yield child, Scene(folder, cores, urls, issuer)
 
 
-@pytest.mark.parametrize("start", [gateways.naive, gateways.apollo])
-def test_a_comparison_gateway_answers_every_value(departments: tuple[Child, Scene], start: Start) -> None:
-    child, scene = departments
-    installed(gateways.HERE / "apollo")
-    ask = scene.bare()
-    gateway = start(scene.folder, scene.departments, scene.cores)
-    with running(gateway.child):
-        gateway.await_answer(*journey.first(ask))
-        replies = journey.check(gateway, ask, 0)
-        assert len(replies) == journey.CHECKED
-        assert gateway.child.cpu_ms() > 0
-        assert gateway.child.rss_mb()[0] > 10
-        wrong = replies[0].json["data"]["organisation"]["alphaNotices"][0]
-        wrong["quantity"] += 1
-        with pytest.raises(BenchError, match="wrong answer"):
-            ask.check(0, replies[0])
-    assert gateway.child.process.poll() is not None
-    assert child.told() == ""
+def test_the_whole_journey_runs_and_has_a_row_for_each_line_of_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run as `make bench` has it, as short as it can be: each gateway answers every value, before and after a load.
+
+    What is measured while other tests run says nothing; only that it is measured is looked at.
+    """
+    monkeypatch.setattr(journey, "CHECKED", 5)
+    for folder in ("apollo", "node-rest"):
+        installed(gateways.HERE / folder)
+    rows = compared.run(tmp_path, Cores(), lambda _: None, SHORTEST)
+    lines = budget.lines(rows)
+    assert [row["name"] for row in rows if row.get("cpu_ms") == 0] == []
+    assert {row["name"] for row in rows} >= {"dutybound", "apollo-gateway", "node-rest", "strawberry-httpx", "denial"}
+    assert all(row["rss_mb"] > 10 for row in rows if row["bench"] == "memory")
+    kept = [line.what for line in lines if not line.what.startswith(("the ledger's", "PostgreSQL", "the same of"))]
+    assert len(kept) == 11
+    table = report.budget(lines)
+    assert all(what in table for what in kept)
 
 
-def test_the_gateway_answers_every_row_s_question(departments: tuple[Child, Scene]) -> None:
-    """The bench's own policies load, and each kind of load is answered as its check wants it, receipt included."""
+def test_several_workers_share_one_store_of_either_kind(tmp_path: Path) -> None:
+    shapes = (("SQLite", 1), ("SQLite", 2), ("PostgreSQL", 1))
+    rows = workers.run(tmp_path, Cores(), lambda _: None, SHORTEST, shapes)
+    assert [row["name"] for row in rows] == ["SQLite, 1 worker", "SQLite, 2 workers", "PostgreSQL, 1 worker"]
+    assert all((row["store_ms"] > 0) == (row["store"] == "PostgreSQL") for row in rows)
+    assert [line.what for line in budget.lines(rows)] == ["PostgreSQL, 1 worker, to SQLite: CPU"]
+
+
+def test_a_value_that_differs_fails_the_run(departments: tuple[Child, Scene]) -> None:
     _, scene = departments
-    port = free_port()
-    config = world.write(scene.folder / "own", scene.departments, scene.issuer_url, port)
-    asks = [scene.inquiry("50"), scene.inquiry("200"), scene.inquiry("800"), scene.denial(), scene.novel()]
-    gateway = gateways.dutybound(config, port, scene.cores)
-    with running(gateway.child):
-        gateway.await_answer(*journey.first(asks[0]))
-        sizes = []
-        for serial, ask in enumerate(asks):
-            replies = journey.check(gateway, ask, serial * 1000)
-            assert len(replies) == journey.CHECKED
-            sizes.append(gateways.size_of_ledger(journey.receipt(replies[-1])))
-    assert sizes == [1 + journey.CHECKED * times for times in range(1, len(asks) + 1)]
+    ask, subject = scene.bare(), data.subjects(data.GROUPS["200"])[0]
+    right = {"data": data.expected(data.GROUPS["200"], subject, scene.today)}
+    ask.check(0, Reply(200, right, 0))
+    right["data"]["organisation"]["alphaNotices"][0]["quantity"] += 1
+    with pytest.raises(BenchError, match="wrong answer"):
+        ask.check(0, Reply(200, right, 0))
 
 
 def test_every_step_of_the_profile_is_found(tmp_path: Path) -> None:
@@ -79,5 +80,5 @@ def test_a_request_that_the_bench_does_not_serve_is_told(departments: tuple[Chil
     reply = gateways.post(scene.departments["alpha"], '{"query": "{ other }"}')
     assert reply.status == 400
     with pytest.raises(BenchError, match="refused"):
-        journey._unrefused(child)
+        compared.unrefused(child)
     child.log.write_text("")

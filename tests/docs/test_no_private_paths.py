@@ -52,6 +52,7 @@ def test_no_file_names_a_place_on_a_machine() -> None:
         "uv.lock",
         "tests/conformance/package-lock.json",
         "tests/bench/apollo/package-lock.json",
+        "tests/bench/node-rest/package-lock.json",
         "tests/connectors/apollo/package-lock.json",
     ],
 )

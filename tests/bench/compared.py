@@ -1,0 +1,143 @@
+"""The project's gateway and three others, one after the other: what an inquiry costs each, and how long it takes.
+
+The others enforce and record nothing: they ask the same departments, and merge what they answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.bench import data, gateways, load, world
+from tests.bench.gateways import Gateway
+from tests.bench.journey import USUAL, Ask, Lengths, Scene, first, measure, row
+from tests.bench.processes import BenchError, Child, Cores, running, start_departments
+from tests.bench.report import Row
+from tests.ports import free_port
+
+Start = Callable[[Path, dict[str, str], Cores], Gateway]
+
+
+def run(folder: Path, cores: Cores, say: Callable[[str], None], lengths: Lengths = USUAL) -> list[Row]:
+    """All rows of the part."""
+    load.require_wrk()
+    issuer = world.Issuer(folder)
+    child, urls = start_departments(issuer.jwks, folder, cores.departments)
+    with running(child):
+        scene = Scene(folder, cores, urls, issuer)
+        rows = [department(scene, lengths)]
+        say("dutybound")
+        rows += own(scene, lengths)
+        say("@apollo/gateway")
+        rows += rival(scene, gateways.apollo, lengths.warm_node, lengths, novel=True)
+        say("fastify, mercurius and undici over REST")
+        rows += rival(scene, gateways.node_rest, lengths.warm_node, lengths)
+        say("Strawberry and httpx")
+        rows += rival(scene, gateways.naive, lengths.warm, lengths)
+        unrefused(child)
+    return rows
+
+
+def department(scene: Scene, lengths: Lengths) -> Row:
+    """How long one department takes to answer by itself."""
+    paths = scene.folder / "paths"
+    paths.write_text("\n".join(f"/subjects/LEI/{subject}/notices" for subject in data.subjects(data.GROUPS["200"])))
+    url = scene.departments[data.DEPARTMENTS[0]]
+    counts = load.wrk(url, ["get", str(paths)], connections=1, seconds=lengths.other, cores=scene.cores.load)
+    return {
+        "bench": "journey",
+        "name": "one-department",
+        "connections": 1,
+        "requests_per_s": counts["requests"] * 1e6 / counts["duration_us"],
+        "p50_ms": counts["p50_us"] / 1000,
+        "p99_ms": counts["p99_us"] / 1000,
+    }
+
+
+def own(scene: Scene, lengths: Lengths) -> list[Row]:
+    """The project's gateway: every row."""
+    port = free_port()
+    config = world.write(scene.folder / "own", scene.departments, scene.issuer_url, port)
+    usual = scene.inquiry("200")
+    gateway = gateways.dutybound(config, port, scene.cores)
+    rows: list[Row] = []
+    loaded = 0.0
+
+    def add(name: str, ask: Ask, connections: int, seconds: float, **more: Any) -> None:
+        nonlocal loaded
+        rows.append(row(name, connections, measure(gateway, ask, scene.cores, connections, seconds), **more))
+        loaded += seconds
+
+    with running(gateway.child):
+        gateway.await_answer(*first(usual))
+        rows.append({"bench": "startup", "name": "spawn to first answer", "seconds": gateway.startup_s})
+        rows.append(memory(gateway, 0))
+        measure(gateway, usual, scene.cores, 32, lengths.warm)
+        add("dutybound", usual, 32, lengths.main)
+        rows.append(memory(gateway, loaded := loaded + lengths.warm))
+        add("dutybound", usual, 1, lengths.main)
+        add("denial", scene.denial(), 32, lengths.other)
+        for leaves in ("50", "800"):
+            add(f"{leaves}-leaves", scene.inquiry(leaves), 32, lengths.other, leaves=int(leaves))
+        rows.append(memory(gateway, loaded))
+        add("new-document", scene.novel(), 1, lengths.other)
+    return rows
+
+
+def memory(gateway: Gateway, seconds: float) -> Row:
+    """What the processes of a gateway hold after so many seconds of load; `rss_mb` is the largest one's, a worker's."""
+    sizes = gateway.child.rss_mb()
+    name = f"after {seconds:.0f} s of load" if seconds else "idle"
+    return {
+        "bench": "memory",
+        "name": name,
+        "load_s": seconds,
+        "rss_mb": sizes[0],
+        "tree_mb": sum(sizes),
+        "processes": len(sizes),
+    }
+
+
+def rival(scene: Scene, start: Start, warm: float, lengths: Lengths, *, novel: bool = False) -> list[Row]:
+    """A comparison gateway: 32 connections and one; `novel`: with documents that it has not seen, too."""
+    ask = scene.bare()
+    gateway = start(scene.folder, scene.departments, scene.cores)
+    with running(gateway.child):
+        gateway.await_answer(*first(ask))
+        measure(gateway, ask, scene.cores, 32, warm)
+        rows = [
+            row(gateway.name, connections, measure(gateway, ask, scene.cores, connections, lengths.main))
+            for connections in (32, 1)
+        ]
+        if novel:
+            unseen = measure(gateway, scene.novel(bare=True), scene.cores, 1, lengths.other)
+            rows.append(row(f"{gateway.name}, new-document", 1, unseen))
+    return rows
+
+
+def unrefused(departments: Child) -> None:
+    """Raise where a department was sent what it does not serve."""
+    if told := departments.told():
+        raise BenchError(f"the departments refused a request:\n{told[:2000]}")
+
+
+def keep(folder: Path, cores: Cores, say: Callable[[str], None], minutes: int = 10) -> list[Row]:
+    """What a worker holds after each minute of load; not in a usual run, which has two points of it."""
+    load.require_wrk()
+    issuer, port = world.Issuer(folder), free_port()
+    child, urls = start_departments(issuer.jwks, folder, cores.departments)
+    with running(child):
+        scene = Scene(folder, cores, urls, issuer)
+        config = world.write(folder / "own", scene.departments, scene.issuer_url, port)
+        usual = scene.inquiry("200")
+        gateway = gateways.dutybound(config, port, cores)
+        with running(gateway.child):
+            gateway.await_answer(*first(usual))
+            rows = [memory(gateway, 0)]
+            for minute in range(1, minutes + 1):
+                say(f"minute {minute} of {minutes}")
+                measure(gateway, usual, cores, 32, 60)
+                rows.append(memory(gateway, 60 * minute))
+        unrefused(child)
+    return rows
