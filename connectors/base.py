@@ -213,6 +213,9 @@ class Failure(NamedTuple):
 Outcome = Sequence[Record] | Failure
 """Of one subject and dataset: the records in the source's order, or why there are none."""
 
+Answers = Mapping[tuple[Subject, str], Outcome]
+"""The outcome of every (subject, dataset id) of a request."""
+
 
 class Config(Protocol):
     """One value of a file that people write, and where it stands: what a connector reads its configuration from.
@@ -281,7 +284,7 @@ class Config(Protocol):
 class Connector(Protocol):
     """One department's system."""
 
-    async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
+    async def fetch(self, request: RecordRequest) -> Answers:
         """Give an `Outcome` for every (subject, dataset id) of the request. Never raises for a fault of the source."""
         ...
 

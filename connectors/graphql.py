@@ -22,9 +22,10 @@ import msgspec
 from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Mismatch, Outcome, RecordRequest, Subject
 from connectors.explaining import answers, questions
 from connectors.explaining.noted import Noted
-from connectors.http.calling import Caller, Reading, read_caller, read_headers
+from connectors.http.calling import Asking, Caller, Reading, read_caller
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
+from connectors.kit.headers import read_headers
 from connectors.kit.source import MANY_RECORDS, invalid, unmapped
 from connectors.mapping import duplicate_keys
 from connectors.mapping.graphql_documents import Operation, Part, Source, compile_operation, read_source
@@ -119,9 +120,8 @@ class GraphqlConnector:
             return Reading(outcomes, wrong, len(records) == len(keys) and all(records))
 
         lane = operation if named else None
-        told: dict[_Key, Outcome] | Failure = await self._caller.ask(
-            "POST", self._url, body, end, read, lane=lane, headers=headers
-        )
+        asking = Asking("POST", self._url, body, end, read, lane, headers=headers)
+        told: dict[_Key, Outcome] | Failure = await self._caller.ask(asking)
         return dict.fromkeys(keys, told) if isinstance(told, Failure) else told
 
     def _operation(self, parts: tuple[Part, ...]) -> Operation:

@@ -10,9 +10,8 @@ records unless `no_records` says otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any
 
 from connectors.base import (
     Config,
@@ -29,12 +28,15 @@ from connectors.base import (
 )
 from connectors.explaining import answers, paged
 from connectors.explaining.noted import Noted
-from connectors.http.calling import Caller, Reading, read_caller, read_headers
+from connectors.http.calling import Asking, Caller, Reading, read_caller
 from connectors.http.endpoint import Endpoint, Question, read_endpoint
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
+from connectors.kit.headers import read_headers
 from connectors.kit.source import MANY_PAGES, MANY_RECORDS, different, invalid, read_datasets, unmapped
 from connectors.mapping.decoding import Page
+from connectors.prompt.port import Begun, Told
+from connectors.prompt.question import begin
 
 DEPARTMENT_KEYS = (
     "kind", "base_url", "auth", "tls", "limits", "headers", "forward", "datasets", "allow_plain_http", "transport",
@@ -81,6 +83,22 @@ class RestConnector:
                         tasks.create_task(self._store_one(outcomes, dataset, subject, end, headers))
         return outcomes
 
+    def begin(self, request: RecordRequest, told: Callable[[Told], None]) -> Begun | None:
+        """See `Prompt`: one question about one subject can be sent at once."""
+        datasets = request.datasets
+        if len(datasets) != 1 or len(datasets[0].subjects) != 1:
+            return None
+        dataset = datasets[0]
+        subject = dataset.subjects[0]
+        endpoint = self._endpoints.get(dataset.dataset)
+        question = endpoint.question(subject, dataset.fields) if endpoint is not None else None
+        if endpoint is None or question is None or endpoint.paging is not None:
+            return None
+        end, about = self._caller.end(request.deadline), request.forwarded
+        headers = self._forward.headers(about) if about is not None else None
+        asking = self._about(endpoint, dataset, subject, question, end, headers)
+        return begin(self._caller, asking, (subject, dataset.dataset), told)
+
     async def _store_one(
         self,
         outcomes: dict[tuple[Subject, str], Outcome],
@@ -98,6 +116,18 @@ class RestConnector:
             return _BAD_VALUE
         if endpoint.paging is not None:
             return await self._pages(endpoint, dataset, subject, question, end, headers)
+        return await self._caller.ask(self._about(endpoint, dataset, subject, question, end, headers))
+
+    def _about(
+        self,
+        endpoint: Endpoint,
+        dataset: DatasetRequest,
+        subject: Subject,
+        question: Question,
+        end: float,
+        headers: Headers,
+    ) -> Asking:
+        """A question about one subject, answered in one page."""
         decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
 
         def read(answer: Response) -> Reading:
@@ -112,23 +142,7 @@ class RestConnector:
 
         # Connections are kept by kind of question: what a decoder is made for.
         lane = decoder if endpoint.named else None
-        return await self._ask(endpoint, question, end, headers, read, lane, endpoint.no_records)  # type: ignore[no-any-return]
-
-    def _ask(
-        self,
-        endpoint: Endpoint,
-        question: Question,
-        end: float,
-        headers: Headers,
-        read: Callable[[Response], Reading],
-        lane: object,
-        allowed: Collection[int],
-    ) -> Coroutine[Any, Any, Any]:
-        if endpoint.headers:
-            headers = {**endpoint.headers, **(headers or {})}
-        return self._caller.ask(
-            endpoint.method, *question, end, read, lane=lane, allowed=allowed, headers=headers, once=endpoint.once
-        )
+        return _asking(endpoint, question, end, headers, read, lane, endpoint.no_records)
 
     async def _pages(
         self,
@@ -158,7 +172,8 @@ class RestConnector:
             lane = (decoder, len(seen)) if endpoint.named else None
             allowed = endpoint.no_records if url is first else ()
             asked = question._replace(url=url)
-            page: Page | Failure = await self._ask(endpoint, asked, end, headers, read, lane, allowed)
+            asking = _asking(endpoint, asked, end, headers, read, lane, allowed)
+            page: Page | Failure = await self._caller.ask(asking)
             if isinstance(page, Failure):
                 return page
             came = {(r.m_id, r.m_version) for r in page.records if r.m_id and r.m_version}
@@ -206,7 +221,8 @@ class RestConnector:
                 return Reading(decoded, False, False)
 
             # Without a lane: the answer about some of these subjects could pass for one about all of them.
-            outcome = await self._ask(endpoint, question, end, headers, read, None, endpoint.no_records)
+            asking = _asking(endpoint, question, end, headers, read, None, endpoint.no_records)
+            outcome = await self._caller.ask(asking)
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
 
@@ -242,6 +258,20 @@ class RestConnector:
     async def close(self) -> None:
         """See the port."""
         await self._caller.close()
+
+
+def _asking(
+    endpoint: Endpoint,
+    question: Question,
+    end: float,
+    headers: Headers,
+    read: Callable[[Response], Reading],
+    lane: object,
+    allowed: Collection[int],
+) -> Asking:
+    if endpoint.headers:
+        headers = {**endpoint.headers, **(headers or {})}
+    return Asking(endpoint.method, *question, end, read, lane, allowed, headers, endpoint.once)
 
 
 def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:

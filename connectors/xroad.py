@@ -11,9 +11,10 @@ import functools
 from collections.abc import Mapping
 
 from connectors.base import Config, Connector, DatasetShape
-from connectors.http.calling import read_caller, read_headers
+from connectors.http.calling import read_caller
 from connectors.http.forwarding import read_forward
 from connectors.http.xroad import MEANT, RESERVED, SHOWN, Named, XroadCaller, read_identifier, written
+from connectors.kit.headers import read_headers
 from connectors.rest import RestConnector, read_endpoints
 
 DEPARTMENT_KEYS = (

@@ -26,6 +26,7 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
+from connectors.prompt.fan import asked
 
 Asked = Mapping[tuple[Subject, str], Outcome]
 
@@ -102,7 +103,7 @@ async def ask(
     deadline = asyncio.get_running_loop().time() + seconds
     try:
         async with asyncio.timeout(max(seconds, 0) + LATE):
-            outcomes = await connector.fetch(RecordRequest(requests, deadline))
+            outcomes = await asked(connector, RecordRequest(requests, deadline))
     except TimeoutError:
         raise Broken(f"no answer {LATE:.0f} s after the deadline") from None
     except Exception as error:

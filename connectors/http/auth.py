@@ -60,6 +60,10 @@ class Auth(Protocol):
         """The header's value, by the time `end` on the event loop's clock."""
         ...
 
+    def at_hand(self, now: float) -> str | None:
+        """The header's value, where it is valid at `now` and is all that a request shows; None where it is not."""
+        ...
+
     def shown_by(self, authorization: str, method: str, url: str) -> dict[str, str]:
         """The headers by which one request shows it, in lower case: made anew each time."""
         ...
@@ -100,6 +104,10 @@ class NoAuth(_Plain):
         """Never asked for."""
         return _refused("is none")
 
+    def at_hand(self, now: float) -> str | None:
+        """Never asked for."""
+        return None
+
     def forget(self) -> None:
         """There is nothing to forget."""
 
@@ -127,6 +135,10 @@ class BearerFile(_Plain):
                 return Failure(Fault.UNAVAILABLE, True, "the token file cannot be read")
             self._value, self._until = f"Bearer {token}", now + _REREAD
         return self._value
+
+    def at_hand(self, now: float) -> str | None:
+        """See `Auth`."""
+        return self._value if now < self._until else None
 
     def forget(self) -> None:
         """See `Auth`."""
@@ -183,6 +195,10 @@ class ClientCredentials(_Plain):
         except TimeoutError:
             return FAILURES[TransportFault.TIMEOUT]._replace(detail="no whole answer of `token_url` in time")
         return failed or self._value
+
+    def at_hand(self, now: float) -> str | None:
+        """See `Auth`."""
+        return self._value if now < self._until and self._proving is None else None
 
     async def _ask(self) -> Failure | None:
         """Get a token; or why there is none."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ import msgspec
 
 from connectors.base import Config, Failure, Fault
 from connectors.http.auth import Auth, read_auth
+from connectors.http.connection import Connection
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import (
@@ -34,7 +34,7 @@ from connectors.http.transport import (
 )
 from connectors.http.unpacking import beside
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
-from connectors.kit.headers import HEADER, OURS, may_be_credential
+from connectors.kit.headers import read_echo
 
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of failures that may pass."""
@@ -47,11 +47,6 @@ TRANSPORTS: Mapping[str, TransportFactory] = {"pooled": PooledTransport, "httpx"
 CONNECTIONS = ("kept", "one_request")
 """What `connections` of a department says; the first is the default."""
 
-MEANT = frozenset({"content-type", "content-encoding", "accept", "accept-encoding", "user-agent", "retry-after"})
-"""Headers that mean something to whoever reads them."""
-_CREDENTIAL_VALUE = re.compile(r"(bearer|basic|digest|token|apikey) |eyJ[\w-]+\.[\w-]+\.", re.I)
-_RUN = re.compile(r"\w{24,}", re.ASCII)
-_SWITCH = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
 
 
@@ -93,38 +88,23 @@ def read_limits(config: Config) -> Limits:
     )
 
 
-def read_headers(config: Config, reserved: Collection[str] = ()) -> dict[str, str]:
-    """The fixed headers of a department, by name in lower case. Credentials stand in files, under `auth`.
+class Asking(NamedTuple):
+    """One question, and how its answer is read; `end` is on the event loop's clock.
 
-    `reserved`, in lower case, are written by what the department's kind says of each question.
+    `read` never raises. Statuses but 200 and the `allowed` are failures. With a `lane`, which is what questions of one
+    kind have in common, connections are kept. `headers` are this question's own, by name in lower case. `once`: it is
+    sent once, on a new connection, since nobody knows what a second one would do.
     """
-    headers: dict[str, str] = {}
-    for name, entry in config.mapping(any_key=True).items():
-        if name.lower() in headers:
-            entry.problem(f"`{name}` appears twice: case makes no other header of it")
-        if not HEADER.fullmatch(name):
-            entry.problem(f"`{name}` is no name of a header: letters, digits and `-`, as `X-Region`")
-        elif name.lower() in OURS:
-            entry.problem(f"`{name}` is not a header to set here; credentials go under `auth`")
-        elif name.lower() in reserved:
-            entry.problem(f"`{name}` is written for each question, by other keys of the department; remove it")
-        elif may_be_credential(name) or _is_secret(entry.text()):
-            entry.problem(f"`{name}` looks like a credential, which does not belong here; put it under `auth`")
-        headers[name.lower()] = entry.text(pattern="[ -~]+", what="one line of ASCII text")
-    return headers
 
-
-def _read_echo(config: Config, headers: Mapping[str, str]) -> str:
-    """The header that the department repeats in its answers: each question has a value of its own in it."""
-    name = config.text(pattern=HEADER.pattern, what="the name of a header, such as `X-Request-ID`")
-    if name.lower() in {*OURS, *MEANT, *headers}:
-        config.problem(f"`{name}` has another meaning already; name a header whose value is free")
-    return name
-
-
-def _is_secret(value: str) -> bool:
-    """Whether it looks like one: announced as such, a JWT, or long and as nobody would write it by hand."""
-    return bool(_CREDENTIAL_VALUE.match(value)) or any(len(_SWITCH.findall(run)) > 2 for run in _RUN.findall(value))
+    method: str
+    url: str
+    body: bytes | None
+    end: float
+    read: Callable[[Response], Reading]
+    lane: object = None
+    allowed: Collection[int] = ()
+    headers: Mapping[str, str] | None = None
+    once: bool = False
 
 
 class Tried(NamedTuple):
@@ -138,7 +118,7 @@ class Tried(NamedTuple):
     key: str = "auth"
 
 
-_UNREAD = Reading(_EXPIRED, False, False)
+UNREAD = Reading(_EXPIRED, False, False)
 
 
 class Caller:
@@ -174,55 +154,78 @@ class Caller:
         self._loop = asyncio.get_running_loop()
         return self._loop
 
-    async def ask(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        end: float,
-        read: Callable[[Response], Reading],
-        *,
-        lane: object = None,
-        allowed: Collection[int] = (),
-        headers: Mapping[str, str] | None = None,
-        once: bool = False,
-    ) -> Any | Failure:
-        """Ask, until the time `end` on the event loop's clock, and give what `read` was given, or the failure.
+    def begin(self, asking: Asking, told: Callable[[TransportFault | None], None]) -> Connection | None:
+        """Send a question at once (`PooledTransport.begin`); None where it has to wait, or is an unusual one."""
+        transport, headers = self._transport, asking.headers
+        if asking.lane is None or asking.once or not self._kept or type(transport) is not PooledTransport:
+            return None
+        now = (self._loop or self._begin()).time()
+        if now >= asking.end or not self._breaker.is_closed(now):
+            return None
+        sent: Mapping[str, str] = self._headers if headers is None else {**self._headers, **headers}
+        if self._auth.changes:
+            authorization = self._auth.at_hand(now)
+            if authorization is None:
+                return None
+            sent = {**sent, **self._auth.shown_by(authorization, asking.method, asking.url)}
+        return transport.begin(asking.method, asking.url, sent, asking.body, asking.lane, told)
 
-        `read` never raises; a large answer is read beside the event loop. Statuses but 200 and the `allowed` are
-        failures. With a `lane`, which is what questions of one kind have in common, connections are kept. `headers` are
-        this question's own, by name in lower case. `once`: it is sent once, on a new connection, since nobody knows
-        what a second one would do.
+    async def unpack(self, connection: Connection) -> TransportFault | None:
+        """See `PooledTransport.unpack`."""
+        assert isinstance(self._transport, PooledTransport)
+        return await self._transport.unpack(connection)
+
+    def worked(self) -> None:
+        """A question that was sent at once was answered."""
+        self._breaker.worked((self._loop or self._begin()).time())
+
+    def timed_out(self) -> Failure:
+        """A question that was sent at once was not answered in time."""
+        return self._failed(TransportFault.TIMEOUT, (self._loop or self._begin()).time())[0]
+
+    def abandoned(self, end: float) -> None:
+        """Nobody waits any longer for the answer to a question that was sent at once."""
+        self._breaker.abandoned((self._loop or self._begin()).time(), end)
+
+    async def ask(self, asking: Asking, came: Response | None = None, fresh: bool = False) -> Any | Failure:
+        """Ask until it is answered, or its time is over, and give what `read` was given, or the failure.
+
+        A large answer is read beside the event loop. `came` is what it was answered already, where it was sent at once;
+        with `fresh` it is sent on a new connection.
         """
+        method, url, body, end, read, lane, allowed, headers, once = asking
         lane = lane if self._kept and not once else None
         loop = self._loop or self._begin()
-        attempt, renewed, nonced, fresh = 0, False, False, once
+        attempt, renewed, nonced, fresh = 0, False, False, fresh or once
         own = self._headers if headers is None else {**self._headers, **headers}
         while True:
-            now = loop.time()
-            if now >= end:
-                return _EXPIRED
-            if not self._breaker.admits(now):
-                return self._breaker.failure
-            sent = own
-            try:
-                if self._auth.changes:
-                    authorization = await self._auth.authorization(end)
-                    if isinstance(authorization, Failure):
-                        self._breaker.failed(loop.time())
-                        return authorization
-                    sent = {**own, **self._auth.shown_by(authorization, method, url)}
-                    now = loop.time()
-                answer = await self._transport.send(method, url, sent, body, end - now, lane, fresh)
-            except BaseException:
-                self._breaker.abandoned(loop.time(), end)
-                raise
+            answer: Response | TransportFault | None = came
+            came = None
+            if answer is None:
+                now = loop.time()
+                if now >= end:
+                    return _EXPIRED
+                if not self._breaker.admits(now):
+                    return self._breaker.failure
+                sent = own
+                try:
+                    if self._auth.changes:
+                        authorization = await self._auth.authorization(end)
+                        if isinstance(authorization, Failure):
+                            self._breaker.failed(loop.time())
+                            return authorization
+                        sent = {**own, **self._auth.shown_by(authorization, method, url)}
+                        now = loop.time()
+                    answer = await self._transport.send(method, url, sent, body, end - now, lane, fresh)
+                except BaseException:
+                    self._breaker.abandoned(loop.time(), end)
+                    raise
             if type(answer) is Response:
                 status, lease = answer.status, answer.lease
                 heard = self._auth.changes and self._auth.heard(answer)
                 if status == 200 or status in allowed:
                     self._breaker.worked(loop.time())
-                    reading = _UNREAD
+                    reading = UNREAD
                     try:
                         reading = read(answer) if len(answer.body) <= INLINE else await self._beside(answer, end, read)
                     finally:
@@ -278,7 +281,7 @@ class Caller:
             async with asyncio.timeout_at(end):
                 return await beside(read, answer)
         except TimeoutError:
-            return _UNREAD
+            return UNREAD
 
     async def attempt(
         self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None
@@ -332,7 +335,7 @@ def read_caller(
     """
     named = keys["transport"].choice(TRANSPORTS, default="pooled")
     transport = TRANSPORTS[named]
-    echo = _read_echo(keys["echo"], headers) if "echo" in keys else ""
+    echo = read_echo(keys["echo"], headers) if "echo" in keys else ""
     if echo and named != "pooled":
         keys["echo"].problem(f"has no use with `transport: {named}`, which keeps no connection; remove it")
     kept = keys["connections"].choice(CONNECTIONS, default="kept") == "kept"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import httptools
 
@@ -37,7 +38,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_disturbed", "_echo", "_fault", "_framed", "_headed", "_keep", "_limit", "_lines", "_most_chunks",
-        "_parser", "_raw", "_settled", "_shown", "_size", "_transport", "_used", "_waiter", "body", "coding", "echoed",
+        "_parser", "_raw", "_settled", "_shown", "_size", "_told", "_transport", "_used", "body", "coding", "echoed",
         "headers", "idle_since", "key", "retry_after", "reused", "status", "surplus", "usable",
     )  # fmt: skip
 
@@ -50,7 +51,7 @@ class Connection(asyncio.Protocol):
         self.key, self._settled = key, settled
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[TransportFault | None] | None = None
+        self._told: Callable[[TransportFault | None], None] | None = None
         self.usable = True
         self.reused = self._used = self._disturbed = False
         self.idle_since = 0.0
@@ -67,14 +68,29 @@ class Connection(asyncio.Protocol):
 
     def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[TransportFault | None]:
         """Send a whole request; the future gets the fault, or None where there is an answer, never an exception."""
+        waiter: asyncio.Future[TransportFault | None] = loop.create_future()
+        if not self.begin(request, partial(_settle, waiter)):
+            waiter.set_result(TransportFault.UNAVAILABLE)
+        return waiter
+
+    def begin(self, request: bytes, told: Callable[[TransportFault | None], None]) -> bool:
+        """Send a whole request, and have `told` called where it ends, with the fault, or None where there is an answer.
+
+        It is never called before this ends. False where nothing can be sent any more.
+        """
         self._start()
         self.reused, self._used = self._used, True
-        self._waiter = waiter = loop.create_future()
         if self._transport is None or self._transport.is_closing():
-            self._end(TransportFault.UNAVAILABLE)
-        else:
-            self._transport.write(request)
-        return waiter
+            self.usable = False
+            return False
+        self._told = told
+        self._transport.write(request)
+        return True
+
+    def late(self) -> None:
+        """Time is up: whoever waits gets `TIMEOUT`."""
+        if self._told is not None:
+            self._end(TransportFault.TIMEOUT)
 
     def settle(self, keep: bool) -> bool:
         """See the port."""
@@ -92,14 +108,14 @@ class Connection(asyncio.Protocol):
         self._end(TransportFault.UNAVAILABLE)
 
     def _end(self, outcome: TransportFault | None, *, usable: bool = False) -> None:
-        waiter, self._waiter = self._waiter, None
+        told, self._told = self._told, None
         self.usable = usable
         if not usable:
             self._parser = _ENDED
             if self._transport is not None:
                 self._transport.abort()
-        if waiter is not None and not waiter.done():
-            waiter.set_result(outcome)
+        if told is not None:
+            told(outcome)
 
     # asyncio.Protocol
 
@@ -107,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a stream's transport, by the protocol's kind
 
     def data_received(self, data: bytes) -> None:
-        if self._waiter is None:
+        if self._told is None:
             self._disturbed = True
             self._end(TransportFault.UNAVAILABLE)
             return
@@ -142,7 +158,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
-        if self._waiter is None:
+        if self._told is None:
             return
         # An answer without a length ends where the connection ends (RFC 9112, 6.3), if it ended in peace.
         if exc is None and self._headed and not self._framed:
@@ -224,3 +240,8 @@ class Connection(asyncio.Protocol):
             self._lines += 1
             if self._lines > MAX_LINES:
                 self._stop(TransportFault.TOO_LARGE)
+
+
+def _settle(waiter: asyncio.Future[TransportFault | None], outcome: TransportFault | None) -> None:
+    if not waiter.done():
+        waiter.set_result(outcome)

@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 from urllib.parse import quote
 
 from connectors.base import FORWARDED, Config, Forwarded
-from connectors.http.calling import MEANT
-from connectors.kit.headers import HEADER, OURS
+from connectors.kit.headers import HEADER, MEANT, OURS
 
 _KEPT = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _STANDARD: Mapping[str, Collection[str]] = {"traceparent": ("trace",), "tracestate": (), "baggage": ()}

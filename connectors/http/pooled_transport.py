@@ -98,6 +98,33 @@ class PooledTransport:
             loop, origin, request, loop.time() + min(within, self._options.timeout), lane, fresh, proof
         )
 
+    def begin(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        lane: object,
+        told: Callable[[TransportFault | None], None],
+    ) -> Connection | None:
+        """Send a request at once; None where it takes more than a free place and a kept connection.
+
+        The connection has the answer when `told` is called without a fault. In any case it is to be settled then.
+        """
+        cut = url.find("/", 8)
+        origin = self._origins.get(url[:cut]) if cut > 0 else None
+        if origin is None or self._echo or self._active >= self._options.connections:
+            return None
+        request = self._request(method, url[cut:], origin.kept, headers, body)
+        connection = self._kept((origin.text, lane))
+        if connection is None:
+            return None
+        self._active += 1
+        if not connection.begin(request, told):
+            self._settled(connection, False)
+            return None
+        return connection
+
     async def _exchange(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -120,12 +147,13 @@ class PooledTransport:
                     if isinstance(opened, TransportFault):
                         return opened
                     connection = opened
-                timer = loop.call_at(end, _late, waiter := connection.exchange(request, loop))
+                waiter = connection.exchange(request, loop)
+                timer = loop.call_at(end, connection.late)
                 kept = False
                 try:
                     fault = await waiter
                     if fault is None and connection.coding:
-                        fault = await self._unpack(connection)
+                        fault = await self.unpack(connection)
                     if fault is None and connection.is_doubtful(proof):
                         fault = TransportFault.INVALID
                     if fault is None:
@@ -235,7 +263,8 @@ class PooledTransport:
                 failure = error
         raise failure
 
-    async def _unpack(self, connection: Connection) -> TransportFault | None:
+    async def unpack(self, connection: Connection) -> TransportFault | None:
+        """Put in place of its answer's body what it is, decompressed; or why that cannot be."""
         options = self._options
         plain = await unpacked(connection.coding, bytes(connection.body), options.max_bytes, options.gzip)
         if isinstance(plain, TransportFault):
@@ -317,8 +346,3 @@ class PooledTransport:
         self._idle.clear()
         self._resting.clear()
         self._origins.clear()
-
-
-def _late(waiter: asyncio.Future[TransportFault | None]) -> None:
-    if not waiter.done():
-        waiter.set_result(TransportFault.TIMEOUT)

@@ -12,15 +12,16 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from connectors.base import Config, Failure, Fault
-from connectors.http.calling import RETRYABLE, Caller, Reading, Tried
-from connectors.http.transport import Response
+from connectors.http.calling import RETRYABLE, Asking, Caller, Reading, Tried
+from connectors.http.connection import Connection
+from connectors.http.transport import Response, TransportFault
 from connectors.kit.source import invalid
 
 Identifier = tuple[str, ...]
@@ -110,30 +111,22 @@ class XroadCaller(Caller):
         if named.represented:
             self._fixed["x-road-represented-party"] = written(named.represented)
 
-    async def ask(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        end: float,
-        read: Callable[[Response], Reading],
-        *,
-        lane: object = None,
-        allowed: Collection[int] = (),
-        headers: Mapping[str, str] | None = None,
-        once: bool = False,
-    ) -> Any | Failure:
+    def begin(self, asking: Asking, told: Callable[[TransportFault | None], None]) -> Connection | None:
+        """See `Caller`: an answer of X-Road takes more to be believed."""
+        return None
+
+    async def ask(self, asking: Asking, came: Response | None = None, fresh: bool = False) -> Any | Failure:
         """See `Caller`. A question that is asked again has the same id: both are the same message."""
-        sent, own = self._headed(headers)
+        sent, own = self._headed(asking.headers)
 
         def checked(answer: Response) -> Reading:
             wrong = self._wrong(answer, own)
             if wrong is not None:
                 return Reading(wrong, True, False)
-            reading = read(answer)
+            reading = asking.read(answer)
             return Reading(reading.told, reading.wrong, True)  # its id says whose it is, whomever it names
 
-        return await super().ask(method, url, body, end, checked, lane=self, allowed=allowed, headers=sent, once=once)
+        return await super().ask(asking._replace(read=checked, lane=self, headers=sent), came, fresh)
 
     async def attempt(
         self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None

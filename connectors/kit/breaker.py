@@ -71,6 +71,10 @@ class Breaker:
         self._trying = self._open
         return True
 
+    def is_closed(self, now: float) -> bool:
+        """Whether calls are made as ever: this one needs no trial, and changes nothing before its end."""
+        return not self._open and now >= self._open_until
+
     def worked(self, now: float) -> None:
         """The department answered."""
         if self._open:

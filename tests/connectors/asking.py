@@ -19,6 +19,7 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
+from connectors.prompt.fan import asked
 from gateway.documents import Node, parse
 from gateway.values import Document
 
@@ -72,7 +73,7 @@ async def fetch(
     """Ask, and see that every subject and dataset has its outcome, and no other, in the end."""
     async with asyncio.timeout(30):
         deadline = asyncio.get_running_loop().time() + within
-        outcomes = await connector.fetch(RecordRequest(datasets, deadline))
+        outcomes = await asked(connector, RecordRequest(datasets, deadline))
     assert set(outcomes) == {(subject, dataset.dataset) for dataset in datasets for subject in dataset.subjects}
     return dict(outcomes)
 

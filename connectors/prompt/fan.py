@@ -1,0 +1,160 @@
+"""All departments of one inquiry, asked at once: one timer and one count-down, and a task only where it takes one.
+
+A connector that is `Prompt` sends its question here and now, and its answer is read where it arrives. Any other is
+asked in a task of its own, and so is whatever a question needs beyond its first answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from connectors.base import Answers, Connector, RecordRequest
+from connectors.prompt.port import Begin, Begun, Told
+
+Keep = Callable[[Answers | Exception], None]
+"""Given a department's answers, the error of its connector, or `LATE`; once, and it never raises."""
+
+
+class _LateError(Exception):
+    """Time was up."""
+
+
+LATE = _LateError()
+
+_SOON = 0.001
+"""Seconds before its time at which a timer may fire."""
+
+
+class Fan:
+    """One inquiry's questions. `deadline` is on the event loop's clock, in seconds."""
+
+    __slots__ = ("_asked", "_deadline", "_ended", "_left", "_loop", "_timer")
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline, self._left = deadline, 0
+        self._loop = asyncio.get_running_loop()
+        self._asked: list[_Asked] = []
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, connector: Connector, request: RecordRequest, keep: Keep) -> None:
+        """Ask one department; `keep` gets what comes of it."""
+        asked = _Asked(self, keep)
+        self._asked.append(asked)
+        self._left += 1
+        try:
+            begin: Begin | None = getattr(connector, "begin", None)  # a protocol's `isinstance` takes far longer
+            begun = begin(request, asked.told) if begin is not None else None
+            if begun is None:
+                asked.told(connector.fetch(request))
+            else:
+                asked.begun = begun
+        except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
+            asked.end(error)
+
+    async def answered(self) -> int:
+        """Wait until the last has answered, or time is up; how many had not answered."""
+        try:
+            if self._left:
+                self._set()
+                await self._ended
+            return self._left
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._left:
+                for asked in self._asked:
+                    asked.give_up()
+
+    def one_less(self) -> None:
+        """One department more has answered."""
+        self._left -= 1
+        if not self._left and not self._ended.done():
+            self._ended.set_result(None)
+
+    def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run what cannot be done at once."""
+        return self._loop.create_task(work)
+
+    def _set(self) -> None:
+        """The one timer, for the next time at which anything ends."""
+        due = self._deadline
+        for asked in self._asked:
+            if asked.begun is not None and asked.begun.end < due:
+                due = asked.begun.end
+        self._timer = self._loop.call_at(due, self._due)
+
+    def _due(self) -> None:
+        now = self._loop.time() + _SOON
+        for asked in self._asked:
+            if asked.begun is not None and asked.begun.end <= now:
+                asked.begun.late()
+        if now < self._deadline:
+            self._set()
+        elif not self._ended.done():
+            self._ended.set_result(None)
+
+
+async def asked(connector: Connector, request: RecordRequest) -> Answers:
+    """The answers of one connector alone, by `begin` where it can. Raises what is a defect of it."""
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[Told] = loop.create_future()
+    begin: Begin | None = getattr(connector, "begin", None)
+    begun = begin(request, came.set_result) if begin is not None else None
+    if begun is None:
+        return await connector.fetch(request)
+    timer = loop.call_at(begun.end, begun.late)
+    try:
+        told = await came
+    except BaseException:
+        begun.abandon()
+        raise
+    finally:
+        timer.cancel()
+    if isinstance(told, Exception):
+        raise told
+    return await told if isinstance(told, Coroutine) else told
+
+
+class _Asked:
+    """One department that is asked."""
+
+    __slots__ = ("_fan", "_keep", "_task", "begun")
+
+    def __init__(self, fan: Fan, keep: Keep) -> None:
+        self._fan = fan
+        self._keep: Keep | None = keep
+        self._task: asyncio.Task[None] | None = None
+        self.begun: Begun | None = None
+
+    def told(self, came: Told) -> None:
+        """See `Prompt`."""
+        self.begun = None
+        if type(came) is not dict and isinstance(came, Coroutine):  # answers are, and the rest takes longer
+            self._task = self._fan.create_task(self._await(came))
+        else:
+            self.end(came)
+
+    async def _await(self, answers: Coroutine[Any, Any, Answers]) -> None:
+        try:
+            self.end(await answers)
+        except Exception as error:
+            self.end(error)
+
+    def end(self, answers: Answers | Exception) -> None:
+        """This is what comes of it."""
+        keep, self._keep = self._keep, None
+        if keep is not None:
+            keep(answers)
+            self._fan.one_less()
+
+    def give_up(self) -> None:
+        """Nobody waits any longer."""
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            begun.abandon()
+        if self._task is not None:
+            self._task.cancel()
+        self.end(LATE)
