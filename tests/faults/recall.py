@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from deploy.demo.guard import Guard
 from deploy.demo.organisations import organisation
@@ -42,7 +42,7 @@ from gateway.ledger.proof import key_files
 from gateway.recall.selecting.jobs import of_ids
 from gateway.recall.selecting.select import JOBS, look_up
 from gateway.storage.port import Store
-from gateway.storage.recall.recalls import recall, recall_job
+from gateway.storage.recall.recalls import recall, recall_job, work
 from gateway.storage.store import open_store, open_to_read
 from tests import configured
 from tests.faults.changes import Scene, message
@@ -94,6 +94,8 @@ class Size(msgspec.Struct):
     """Seconds that inquiries are timed before the first report."""
     pause: float = 0.02
     """Seconds between two of them."""
+    leases: bool = True
+    """Whether what the killed one had is waited for as long as it was leased; else the leases are ended, as by time."""
 
 
 def recipients(folder: Path, receiver: Recipient, number: int) -> Path:
@@ -161,8 +163,8 @@ async def disclose(store: Store, folder: Path, issuer: str, size: Size) -> None:
 class Trial:
     """The gateway, what it is asked, and what its recipients receive."""
 
-    def __init__(self, scene: Scene, receiver: Recipient, size: Size) -> None:
-        self._scene, self.told, self._size = scene, receiver.taken, size
+    def __init__(self, scene: Scene, receiver: Recipient, size: Size, url: str) -> None:
+        self._scene, self.told, self._size, self._url = scene, receiver.taken, size, url
         self.found = Found(size.disclosures, size.corrected)
         self._expected = size.corrected * ANSWERS_OF_ONE
 
@@ -195,10 +197,16 @@ class Trial:
             os.kill(victim, signal.SIGKILL)
             self.found.kills += 1
             print(f"killed {victim}", file=sys.stderr)
+        if not self._size.leases:
+            await asyncio.to_thread(self._end_leases)
         await _until(lambda: self._again(set(recalling)))
 
     def _again(self, gone: set[int]) -> bool:
         return any(_runs(pid, _WORKER) for pid in self._scene.processes() if pid not in gone)
+
+    def _end_leases(self) -> None:
+        with contextlib.closing(open_store(self._url, single_node=True)) as store, store.engine.begin() as connection:
+            connection.execute(update(work).where(work.c.lease > 0).values(due=1, lease=1))
 
     def judge(self, store: Store) -> None:
         """Hold the recalls and the messages to what was disclosed."""
@@ -267,7 +275,7 @@ def run(size: Size, store: str, folder: Path) -> tuple[Found, Trial]:
         scene = Scene(folder, url, guard, more)
         with contextlib.closing(open_store(url, single_node=True)) as opened:
             asyncio.run(disclose(opened, folder, scene.issuer.url, size))
-        trial = Trial(scene, receiver, size)
+        trial = Trial(scene, receiver, size, url)
         stack.callback(scene.stop)
         scene.start()
         asyncio.run(trial.run())
