@@ -31,7 +31,9 @@ from sqlalchemy import (
     Text,
     Update,
     and_,
+    bindparam,
     event,
+    insert,
     select,
     text,
     update,
@@ -80,6 +82,13 @@ fact = Table(
     Index("fact_in_force", "scheme", "value", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
     Index("fact_ended", "scheme", "value", sqlite_where=_ENDED, postgresql_where=_ENDED),
 )
+
+_ENTER = insert(fact)
+_NEXT = update(fact_head).where(fact_head.c.id == 1).values(change=fact_head.c.change + 1).returning(fact_head.c.change)
+_OPTED_OUT = select(fact.c.id).where(
+    fact.c.kind == "opt-out", fact.c.dataset == bindparam("dataset"), fact.c.ended.is_(None),
+    fact.c.scheme == bindparam("scheme"), fact.c.value == bindparam("value"),
+)  # fmt: skip
 
 ASKED = places([fact.c.scheme.type, fact.c.value.type])
 READ = places([(fact_head if name in fact_head.c else fact).c[name].type for name in FactRow._fields])
@@ -191,14 +200,10 @@ def set_opt_out(
     engine: Engine, subject: Subject, dataset: str, opted_out: bool, now: datetime.datetime
 ) -> Written | None:
     """Record whether the subject's favourable records of a dataset are held back; `None` where it is so already."""
-    in_force = (
-        select(fact.c.id)
-        .where(fact.c.kind == "opt-out", fact.c.dataset == dataset, fact.c.ended.is_(None))
-        .where(fact.c.scheme == subject.scheme, fact.c.value == subject.value)
-    )
+    asked = {"dataset": dataset, "scheme": subject.scheme, "value": subject.value}
     with engine.begin() as connection:
         change = _next(connection)
-        found = connection.execute(in_force).scalar_one_or_none()
+        found = connection.execute(_OPTED_OUT, asked).scalar_one_or_none()
         if (found is not None) is opted_out:
             connection.rollback()  # nothing changed, so the number is not used up
             return None
@@ -235,15 +240,14 @@ def ending(id: str, kind: str, now: datetime.datetime, change: int, **columns: s
 
 def _next(connection: Connection) -> int:
     # First in its transaction: it takes the lock that every writer of facts waits for.
-    statement = update(fact_head).where(fact_head.c.id == 1).values(change=fact_head.c.change + 1)
-    return int(connection.execute(statement.returning(fact_head.c.change)).scalar_one())
+    return int(connection.execute(_NEXT).scalar_one())
 
 
 def _insert(
     connection: Connection, kind: str, subject: Subject, now: datetime.datetime, change: int, **columns: str | None
 ) -> Written:
     values = row(kind, (subject.scheme, subject.value), now, change, **columns)
-    connection.execute(fact.insert().values(**values))
+    connection.execute(_ENTER, values)
     return Written(str(values["id"]), change)
 
 
