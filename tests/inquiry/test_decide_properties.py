@@ -91,9 +91,9 @@ def asking(draw: st.DrawFn, now: datetime.datetime) -> tuple[Requester, Declarat
     who = requester(
         client,
         *draw(scopes_held),
-        official=draw(st.sampled_from(["o.fficial", "o.fficial", None])),
-        expires=now.timestamp() + draw(st.sampled_from([3600, 1, -1])),
-        narrowing=draw(st.just(()) | st.lists(narrowings, max_size=2).map(tuple)),
+        official=draw(st.sampled_from([*4 * ["o.fficial"], None])),
+        expires=now.timestamp() + draw(st.sampled_from([3600, 3600, 3600, 1, -1])),
+        narrowing=draw(st.one_of(*3 * [st.just(())], st.lists(narrowings, max_size=2).map(tuple))),
         identifier=draw(st.sampled_from([None, ("LEI", ORGANISATION.value), ("PIN", PERSON.value)])),
     )
     case, narrowed_to = draw(st.sampled_from([None, "C-1", "C-2"])), draw(st.sampled_from([None, "c-1"]))
@@ -113,7 +113,7 @@ consents = st.builds(
     until=st.sampled_from([TODAY - DAY, TODAY, TODAY + DAY]),
 )
 known_facts = st.builds(SubjectFacts, consents=st.lists(consents, max_size=2).map(tuple), case_verified=st.booleans())
-moments = st.sampled_from([NOW, NOW, NOW - 200 * DAY, NOW + 1000 * DAY])
+moments = st.sampled_from([*6 * [NOW], NOW - 200 * DAY, NOW + 1000 * DAY])
 
 
 @st.composite
