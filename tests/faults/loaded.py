@@ -45,7 +45,9 @@ from tests.waiting import PATIENCE, until
 
 WORKERS = 2
 CLIENTS = 8
-PAUSE = 0.05  # seconds that a client rests at most between two questions: the load is bounded
+PAUSE, MEANWHILE = 0.05, 0.5
+"""Seconds that a client rests at most between two questions: the load is bounded; and while something is waited for,
+which comes sooner on a machine that is not busy."""
 GROUP = data.GROUPS["50"]
 LATER = {"LEDGER_UNAVAILABLE", "DECISION_UNAVAILABLE"}
 """Codes that, with status 503, have a client ask again later."""
@@ -116,7 +118,7 @@ class Clients:
         self.issuer, self.issuer_url, self._at, self._seed = issuer, issuer_url, at, seed
         self._bodies = world.bodies(folder / "bodies", GROUP, world.DIRECTIVE).read_bytes().splitlines()
         self._tokens = world.tokens(folder / "tokens", issuer, issuer_url).read_text().split()
-        self.store_away, self.broken = False, 0
+        self.store_away, self.broken, self.pause = False, 0, PAUSE
         self.replies: list[Reply] = []
         self._lock, self._over, self._ask_on = threading.Lock(), threading.Event(), threading.Event()
         self._ask_on.set()
@@ -140,6 +142,15 @@ class Clients:
             yield
         finally:
             self._ask_on.set()
+
+    @contextlib.contextmanager
+    def slower(self) -> Iterator[None]:
+        """They ask less often inside."""
+        self.pause = MEANWHILE
+        try:
+            yield
+        finally:
+            self.pause = PAUSE
 
     def take(self) -> list[Reply]:
         """Every whole reply since the last call."""
@@ -170,7 +181,7 @@ class Clients:
                     self.broken += 1
             finally:
                 connection.close()
-            self._over.wait(chance.uniform(0, PAUSE))
+            self._over.wait(chance.uniform(0, self.pause))
 
 
 class Loaded:
@@ -218,7 +229,8 @@ class Loaded:
             return reached()
 
         try:
-            until(what, now)
+            with self.clients.slower():
+                until(what, now)
         except AssertionError as error:
             raise FaultError(f"{error}; {self.shards()}\n{self.gateways.told()}") from error
 
