@@ -128,6 +128,7 @@ class Endpoint:
         self._next_path = next_path
         self._decoders: dict[tuple[str, ...], Decoder | XmlDecoder] = {}
         self._selects: dict[tuple[str, ...], str] = {}
+        self._around: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     @property
     def mapped(self) -> Mapped:
@@ -160,17 +161,29 @@ class Endpoint:
 
     def question(self, subject: Subject, fields: tuple[str, ...]) -> Question | None:
         """How one subject's records are asked for, or `None` where the identifier cannot stand there."""
-        scheme = encode(subject.scheme)
         value = encode(subject.value) if self._body is None else ""
-        if scheme is None or value is None:
+        around = self._around.get((subject.scheme, fields)) or self._parts(subject.scheme, fields)
+        if around is None or value is None:
             return None
-        url = self._template.fill({"scheme": scheme, "value": value})
-        if self._select is not None:
-            url += self._selected(url, fields)
+        url = value.join(around)
         if self._body is None:
             return Question(url, None)
         body = self._body.fill({"scheme": subject.scheme, "value": subject.value})
         return None if body is None else Question(url, body)
+
+    def _parts(self, written: str, fields: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The address without its values: what stands around each, for a scheme and fields."""
+        scheme = encode(written)
+        if scheme is None:
+            return None
+        # A text that is no part of any address: what is encoded has no space.
+        url = self._template.fill({"scheme": scheme, "value": " "})
+        if self._select is not None:
+            url += self._selected(url, fields)
+        if len(self._around) >= _DECODERS:
+            self._around.clear()
+        parts = self._around[written, fields] = tuple(url.split(" "))
+        return parts
 
     def batch_question(self, subjects: tuple[Subject, ...], fields: tuple[str, ...]) -> Question | None:
         """How a batch's records are asked for; the subjects are of one scheme."""

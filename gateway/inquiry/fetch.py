@@ -8,6 +8,7 @@ so an inquiry goes on with so many at most: with more, the department that sent 
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -42,6 +43,7 @@ _LATE = Failure(Fault.TIMEOUT, True, "the inquiry's deadline")
 _DEFECT = Failure(Fault.UNAVAILABLE, False, "the connector failed")
 _DIFFER = Failure(Fault.INVALID, False, "two records of one id and version differ", Flaw.RECORD)
 _MANY = Failure(Fault.INVALID, False, "more records than an inquiry's `limits.records`", Flaw.SIZE)
+_name = operator.attrgetter("m_id", "m_version")
 _MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
 
 
@@ -84,17 +86,17 @@ class Fetcher:
         late = await fan.answered()
         if late:
             log.warning("%d departments did not answer within the inquiry's deadline", late)
-        for permit in permits:
-            got.setdefault((permit.subject, permit.dataset), _LATE)
-        self._bound(requests, got)
+        counts = [len(outcome) for outcome in got.values() if type(outcome) is not Failure]
+        if sum(counts) > self._records:
+            self._bound(requests, got)
         if self._heard is not None:
-            self._tell(requests, got, self._heard)
+            well = len(counts) == len(got) and sum(counts) <= self._records
+            for department, datasets in requests.items():
+                self._heard(department, None if well else _why(datasets, got))
         return got
 
     def _bound(self, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got) -> None:
         """Leave out departments, the one with most records first, until so few are left as may go on."""
-        if sum([len(outcome) for outcome in got.values() if type(outcome) is not Failure]) <= self._records:
-            return
         sent = {
             department: sum(len(got[key]) for key in _keys(datasets) if not isinstance(got[key], Failure))
             for department, datasets in requests.items()
@@ -104,20 +106,15 @@ class Fetcher:
             del sent[most]
             got.update((key, _MANY) for key in _keys(requests[most]) if not isinstance(got[key], Failure))
 
-    def _tell(self, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got, heard: Heard) -> None:
-        for department, datasets in requests.items():
-            outcomes = (got[subject, each.dataset] for each in datasets for subject in each.subjects)
-            failed = next((each for each in outcomes if type(each) is Failure), None)
-            heard(department, None if failed is None else f"{failed.fault.value}: {failed.detail}")
-
     def _requests(self, permits: Sequence[Permit]) -> dict[str, tuple[DatasetRequest, ...]]:
-        grouped: dict[str, dict[tuple[str, tuple[str, ...]], list[Subject]]] = {}
-        for subject, dataset, fields in permits:
-            grouped.setdefault(self._departments[dataset], {}).setdefault((dataset, fields), []).append(subject)
-        return {
-            department: tuple([DatasetRequest(name, fields, tuple(who)) for (name, fields), who in datasets.items()])
-            for department, datasets in grouped.items()
-        }
+        grouped: dict[str, list[Permit]] = {}
+        for permit in permits:
+            department = self._departments[permit.dataset]
+            if department in grouped:
+                grouped[department].append(permit)
+            else:
+                grouped[department] = [permit]
+        return {department: _asked_for(own) for department, own in grouped.items()}
 
     def _ask(
         self,
@@ -149,13 +146,15 @@ class Fetcher:
         try:
             if not isinstance(answers, Exception):
                 self._keep_sound(datasets, got, answers)
-            elif answers is not LATE:
+            elif answers is LATE:
+                got.update((key, _LATE) for key in _keys(datasets))
+            else:
                 raise answers
         except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
             log.error("the connector of %s failed: %s", department, type(error).__name__)
             got.update((key, _DEFECT) for key in _keys(datasets))
         if asked is not None:
-            outcomes = [got.get(key, _LATE) for key in _keys(datasets)]
+            outcomes = [got[key] for key in _keys(datasets)]
             asked.ended(next((each.fault for each in outcomes if isinstance(each, Failure)), None))
 
     def _keep_sound(self, datasets: tuple[DatasetRequest, ...], got: Got, answers: Answers) -> None:
@@ -174,7 +173,7 @@ class Fetcher:
             return outcome
         if outcome is None:
             return _MISSING
-        for kind in {type(record) for record in outcome}:
+        for kind in set(map(type, outcome)):
             if (kind, fields) not in self._known:
                 if issubclass(kind, Faulty):
                     continue  # it has no field, and is never released
@@ -196,13 +195,31 @@ def may_be_sent(purpose: Purpose, declaration: Declaration, official: str | None
     )
 
 
+def _asked_for(permits: Sequence[Permit]) -> tuple[DatasetRequest, ...]:
+    """What is asked of one department: subjects of whom the same is asked are asked about together."""
+    if len(permits) == 1:
+        subject, dataset, fields = permits[0]
+        return (DatasetRequest(dataset, fields, (subject,)),)
+    grouped: dict[tuple[str, tuple[str, ...]], list[Subject]] = {}
+    for subject, dataset, fields in permits:
+        grouped.setdefault((dataset, fields), []).append(subject)
+    return tuple([DatasetRequest(name, fields, tuple(who)) for (name, fields), who in grouped.items()])
+
+
+def _why(datasets: Sequence[DatasetRequest], got: Got) -> str | None:
+    """What the first failure of a department's is, where it has one."""
+    outcomes = (got[key] for key in _keys(datasets))
+    failed = next((each for each in outcomes if type(each) is Failure), None)
+    return None if failed is None else f"{failed.fault.value}: {failed.detail}"
+
+
 def _keys(datasets: Sequence[DatasetRequest]) -> list[tuple[Subject, str]]:
     return [(subject, dataset.dataset) for dataset in datasets for subject in dataset.subjects]
 
 
 def _agree(records: Sequence[Record]) -> bool:
     """Whether each record, as its id and version name it, has one content; one that shows neither is nobody's copy."""
-    if len({(record.m_id, record.m_version) for record in records}) == len(records):
+    if len(set(map(_name, records))) == len(records):
         return True
     first: dict[tuple[str, str], Record] = {}
     return all(
