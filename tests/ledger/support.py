@@ -32,8 +32,8 @@ from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
-from gateway.storage.engines.sqlite import BUSY_TIMEOUT_MS, SqliteStore
-from gateway.storage.engines.sqlite_file import Opened
+from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.engines.sqlite_file import BUSY_TIMEOUT_MS, Opened
 from gateway.storage.port import Store
 from gateway.storage.recall.recalls import recall_job
 from tests.configured import ORIGIN

@@ -20,7 +20,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import leaf
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
-from gateway.storage.engines.sqlite import SqliteHeld
+from gateway.storage.engines.sqlite_held import SqliteHeld
 from gateway.storage.store import open_copy
 from tests import world as worlds
 from tests.ledger.support import FaultyStore
@@ -166,9 +166,9 @@ def test_the_property_fails_when_the_ledger_lies(world: World, port: Callable[[L
 def _takes_an_unknown_commit_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     real = SqliteHeld._write
 
-    def faulty(self: Any, connection: Any, group: Any) -> None:
+    def faulty(self: Any, group: Any) -> None:
         with contextlib.suppress(StoreUnavailable):
-            real(self, connection, group)
+            real(self, group)
 
     monkeypatch.setattr(SqliteHeld, "_write", faulty)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.errors import StoreHindered, StoreUnavailable
 
+BUSY_TIMEOUT_MS = 5_000
+"""Milliseconds that a connection waits, if it is not told otherwise, while another is writing."""
 _FULL = "the disk is full"
 _REASONS = {
     sqlite3.SQLITE_FULL: _FULL,
@@ -58,6 +62,15 @@ def unavailable(error: sqlite3.Error) -> StoreUnavailable:
     """What SQLite raised, in our own words where the disk is why."""
     reason = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
     return StoreUnavailable(str(error)) if reason is None else StoreHindered(reason)
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """What SQLite raises in here is raised as `StoreUnavailable`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise unavailable(error) from error
 
 
 def room(folder: Path) -> None:

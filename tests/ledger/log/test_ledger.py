@@ -17,6 +17,7 @@ from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import open_note, parse_checkpoint
 from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.ledger.stored import read
+from gateway.storage.engines import sqlite_held
 from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in
 from tests.ledgers import ledger_on
@@ -211,6 +212,24 @@ async def test_another_writer_is_waited_for(tmp_path: Path) -> None:
         connection.execute("COMMIT")
         connection.close()
         assert told_by(await append) == b"patient"
+
+
+@ways
+async def test_one_that_writes_without_a_rest_is_not_waited_for_for_ever(
+    tmp_path: Path, way: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_held, "BUSY_TIMEOUT_MS", 20)
+    store = store_in(tmp_path)
+    async with opened(store, **way) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+        connection = store.connect()
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="others are writing"):
+            await ledger.append(b"lost", b"", AT, BY)
+        connection.execute("COMMIT")
+        connection.close()
+        assert told_by(await ledger.append(b"after", b"", AT, BY)) == b"after"
+    assert list(stored(store).values()) == [b"before", b"after"]
 
 
 async def test_a_changed_origin_is_refused(tmp_path: Path) -> None:
