@@ -190,18 +190,33 @@ async def test_a_server_that_cancels_does_not_stop_the_answer() -> None:
     assert wire.sent == []
 
 
+@pytest.mark.parametrize("framed", [True, False])
 @pytest.mark.parametrize("length", [b"2", b"4", b"-3", b"3, 3", b"x", b"9" * 30])
-async def test_a_length_that_lies_is_refused(length: bytes) -> None:
+async def test_a_length_that_lies_is_refused(length: bytes, framed: bool) -> None:
     asked: list[bytes] = []
 
     async def answer(method: str, headers: Headers, body: bytes) -> Answer:
         asked.append(body)
         return Answer(200, {}, body)
 
-    wire = Wire(b"ab", b"c")
-    await wire.run(GraphQLEndpoint(answer, lambda quoted, error: None), [(b"content-length", length)])
+    wire = Wire(b"abc")
+    headers = [(b"content-length", length)] + [(b"transfer-encoding", b"chunked")] * framed
+    await wire.run(GraphQLEndpoint(answer, lambda quoted, error: None), headers)
     assert wire.sent[0]["status"] in (400, 413)
     assert asked == []
+
+
+async def test_the_end_of_a_body_is_asked_for_where_only_it_says_that_the_body_is_whole() -> None:
+    async def answer(method: str, headers: Headers, body: bytes) -> Answer:
+        return Answer(200, {}, body)
+
+    endpoint = GraphQLEndpoint(answer, lambda quoted, error: None)
+    length, framed = (b"content-length", b"3"), (b"transfer-encoding", b"chunked")
+    for headers, left in (([length], 1), ([length, framed], 0), ([framed], 0), ([], 0)):
+        wire = Wire(b"abc", b"")
+        await wire.run(endpoint, headers)
+        assert wire.sent[1]["body"] == b"abc"
+        assert len(wire.messages) == left
 
 
 async def test_a_refusal_that_escapes_is_told_and_a_late_defect_still_logged() -> None:
