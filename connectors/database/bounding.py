@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
+
+from connectors.database import mariadb
 
 MOST = 2**20
 """Bytes, where the configuration says nothing else."""
@@ -51,7 +52,7 @@ def _as_sent(column: sa.ColumnElement[Any], allowed: sa.ColumnElement[int]) -> s
     """A value's bytes as MariaDB sends them: text in UTF-8, whatever its column's characters. What is too large is not
     made into UTF-8 to know that, and bytes that are no text (NULL then) are sent as they are."""
     kept = sa.func.octet_length(column)
-    sent = sa.func.octet_length(sa.cast(column, mysql.CHAR(charset="utf8mb4")))
+    sent = sa.func.octet_length(mariadb.characters(column))
     return sa.case((kept > allowed, kept), else_=sa.func.greatest(kept, sa.func.coalesce(sent, 0)))
 
 

@@ -33,7 +33,6 @@ from gateway.activation.activating import by_files
 from gateway.activation.stored import NothingActive
 from gateway.config import settings
 from gateway.connecting.delivering import worker as deliverer
-from gateway.connecting.drifting import worker as watcher
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.log.operator import Workplace
@@ -110,7 +109,10 @@ def serve(config: Path, workers: int) -> int:
         held.enter_context(projector.beside(config, projecting))
         held.enter_context(recaller.beside(config, recalling))
         held.enter_context(deliverer.beside(config, [*parts.departments.connectors.values()]))
-        held.enter_context(watcher.beside(config, found))
+        if found.source_watch is not None:
+            from gateway.connecting.drifting import worker as watcher
+
+            held.enter_context(watcher.beside(config, found))
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
             from gateway.serving import tls  # and with it uvicorn, only here
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
@@ -33,7 +34,8 @@ from gateway.storage.projections.projecting import Changed, Rows
 from gateway.storage.projections.tables import DROPPING, NAMES, WITHOUT_KEY
 from gateway.storage.tables import SHARD_BITS, micros
 
-_FORGET = 64
+_ROUND = 60.0
+"""Seconds from when no row was left that counts no more until it is looked for some again."""
 _NEIGHBOURS = itemgetter(1, 4, 0, 2, 3)
 """Orders rows of `displayed` so that those beside each other are so in its index, and nearly so in the table."""
 BATCH = 2048
@@ -91,8 +93,8 @@ class Projector:
         self._requesters: dict[tuple[str, str], int] = {}
         self._reader: Reader | None = None
         self._digests: Digests | None = None
-        self._turns = self._floor = 0
-        self._forgotten = -1
+        self._floor = 0
+        self._forgotten, self._looked_through = -1, -_ROUND
         self.stopped: dict[int, Stopped] = {}
         """By the shard's id, those that cannot go on."""
         self.behind = 0
@@ -110,9 +112,7 @@ class Projector:
         taken = self.read()
         if taken is not None:
             self.write(*taken)
-        self._turns += 1
-        if taken is None or self._turns % _FORGET == 0:
-            self._forget()
+        self._forget()
         return taken is not None or bool(dropping)
 
     def read(self) -> tuple[Work, list[Seen]] | None:
@@ -157,11 +157,15 @@ class Projector:
 
     def _forget(self) -> None:
         """Remove some of the rows that count no more, a day after they did: who counts them may be reading."""
+        if self._forgotten == -1 and time.monotonic() < self._looked_through + _ROUND:
+            return
         with self._store.engine.connect() as connection:
             counting = counts.current(connection)
         before = counting.oldest(micros(datetime.datetime.now(datetime.UTC)), self._floor) - counts.DAY
         last = counts.forget(self._store.engine, before, self._forgotten)
         self._forgotten = -1 if last is None else last
+        if last is None:
+            self._looked_through = time.monotonic()
 
     def close(self) -> None:
         """Give the reader back; a later turn has another."""

@@ -48,7 +48,7 @@ from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata
 
 DAY = 86_400_000_000
-_SLICE = 500
+_SLICE = 1000
 _LOOKS = 64
 
 counted = Table(

@@ -62,13 +62,13 @@ def next_of(store: Store) -> int:
 SMALL_PAGES = """
 import sys
 from gateway.ledger.projections import projector, worker
-worker.Projector = lambda store: projector.Projector(store, 32)
+worker.Projector, worker.LONGEST = lambda store: projector.Projector(store, 32), 0.01
 sys.exit(worker.main())
 """
 
 
 def command(folder: Path) -> list[str]:
-    """The process, with pages so small that there are some to be stopped between."""
+    """The process, with pages so small that there are some to be stopped between, and short rests."""
     return [sys.executable, "-c", SMALL_PAGES, "--config", str(folder / "gateway.yaml")]
 
 
