@@ -9,18 +9,19 @@ import io
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from connectors.base import Subject
 from gateway.errors import PastIncomplete
-from gateway.ledger.projections import lookups, positions
+from gateway.ledger.projections import lookups, positions, projector
 from gateway.ledger.projections.lookups import by_official, by_requester_and_purpose, who_looked
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import Raced, raced, recipients, sizes
 from gateway.ledger.projections.worker import run
 from gateway.ledger.stored import read
 from gateway.storage.port import Store
+from gateway.storage.projections import counted as counts
 from gateway.storage.projections import projecting as kept
 from gateway.storage.projections import tables
 from gateway.storage.projections.tables import DROPPING, NAMES
@@ -64,6 +65,34 @@ ORGANISATION = Subject("organisation", *SUBJECTS[0])
 
 def turns(projector: Projector, most: int = 10_000) -> int:
     return next(count for count in range(most) if not projector.turn())
+
+
+async def test_what_counts_no_more_is_removed_and_looked_for_again_a_while_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def old(count: int) -> None:
+        with store.engine.begin() as connection:
+            made = [counts.Row(n, n % 3, 1, n, n, None, None, None)._asdict() for n in range(count)]
+            connection.execute(insert(counts.counted), made)
+
+    def left() -> int:
+        with store.engine.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(counts.counted)).scalar_one())
+
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+    one = Projector(store)
+    turns(one)
+    own = left()
+    old(10)
+    turns(one)
+    assert left() == own + 10, "all was looked through just now"
+    monkeypatch.setattr(projector, "_ROUND", 0.0)
+    monkeypatch.setattr(counts, "_SLICE", 4)
+    for _ in range(10):
+        one.turn()
+    assert left() == own
+    one.close()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 100])
