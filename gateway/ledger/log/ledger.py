@@ -236,9 +236,7 @@ class Ledger:
         assert self._shard is not None, "`start` came first"
         waiting = self._queue
         if not waiting:
-            self._busy = False
-            self._idle.set()
-            return None
+            return self._rest()
         group = next_group(waiting)
         try:
             if not self._shard.sound:
@@ -285,7 +283,17 @@ class Ledger:
         for (_, future), receipt in zip(group, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
-        self._loop.call_soon(self._turn)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._queue:
+            self._loop.call_soon(self._turn)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._busy = False
+        self._idle.set()
 
     def _refuse(self, group: list[Waiting], error: BaseException) -> None:
         """Whatever went wrong, nobody may be left waiting, and nobody gets a receipt."""
@@ -293,16 +301,15 @@ class Ledger:
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
-            self._loop.call_soon(self._turn)
-            return
+            return self._go_on()
         self._faulted = True
         self._heard("", _why(error))
         reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({type(error).__name__})"
         for _, future in group:
             if not future.done():
                 future.set_exception(LedgerUnavailable(reason))
-        self._loop.call_soon(self._turn)
-        self._retry_later()
+        self._go_on()
+        return self._retry_later()
 
     def _mended(self) -> None:
         self._faulted = False

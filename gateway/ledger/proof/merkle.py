@@ -96,9 +96,17 @@ class Growth(NamedTuple):
         path, so a group costs about two calls a leaf whatever the tree's size.
         """
         old, size = self.before.size, self.tree.size
+        if size == old:
+            return []
         partials, peaks = self.tree.partials, self.tree.peaks
-        top = max(size - 1, 0).bit_length()
-        above_start, above = old >> top, [empty]
+        top, path = (size - 1).bit_length(), empty
+        while top and old >> top - 1 == size - 1 >> top - 1:  # all of them are below one node
+            top -= 1
+            if old >> top & 1:
+                left = self.rows[top][1][0] if top < len(self.rows) else peaks[top]
+                assert left is not None, "the left sibling of an unfinished subtree is a peak"
+                path = add(path, left)
+        above_start, above = old >> top, [path]
         for level in range(top - 1, -1, -1):
             start, row = self.rows[level] if level < len(self.rows) else (0, [])
             complete = size >> level
@@ -114,7 +122,7 @@ class Growth(NamedTuple):
                     path = add(path, partials[level])
                 paths.append(path)
             above_start, above = old >> level, paths
-        return above[: size - old] if size > old else []
+        return above
 
 
 def subtree(node: Node, first: int, last: int) -> bytes:
