@@ -10,7 +10,7 @@ records unless `no_records` says otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from connectors.base import (
@@ -37,6 +37,7 @@ from connectors.kit.source import MANY_PAGES, MANY_RECORDS, different, invalid, 
 from connectors.mapping.decoding import Page
 from connectors.prompt.port import Begun, Told
 from connectors.prompt.question import begin
+from connectors.prompt.together import Together
 
 DEPARTMENT_KEYS = (
     "kind", "base_url", "auth", "tls", "limits", "headers", "forward", "datasets", "allow_plain_http", "transport",
@@ -84,20 +85,35 @@ class RestConnector:
         return outcomes
 
     def begin(self, request: RecordRequest, told: Callable[[Told], None]) -> Begun | None:
-        """See `Prompt`: one question about one subject can be sent at once."""
-        datasets = request.datasets
-        if len(datasets) != 1 or len(datasets[0].subjects) != 1:
-            return None
-        dataset = datasets[0]
-        subject = dataset.subjects[0]
-        endpoint = self._endpoints.get(dataset.dataset)
-        question = endpoint.question(subject, dataset.fields) if endpoint is not None else None
-        if endpoint is None or question is None or endpoint.paging is not None:
+        """See `Prompt`: of each subject one question can be sent at once."""
+        asked = self._apart(request.datasets)
+        if not asked:
             return None
         end, about = self._caller.end(request.deadline), request.forwarded
         headers = self._forward.headers(about) if about is not None else None
-        asking = self._about(endpoint, dataset, subject, question, end, headers)
-        return begin(self._caller, asking, (subject, dataset.dataset), told)
+        if len(asked) == 1:
+            [(endpoint, dataset, subject, question)] = asked
+            asking = self._about(endpoint, dataset, subject, question, end, headers)
+            return begin(self._caller, asking, (subject, dataset.dataset), told)
+        together = Together(len(asked), end, told)
+        for endpoint, dataset, subject, question in asked:
+            asking = self._about(endpoint, dataset, subject, question, end, headers)
+            together.ask(self._caller, asking, (subject, dataset.dataset))
+        return together
+
+    def _apart(self, datasets: Sequence[DatasetRequest]) -> list[tuple[Endpoint, DatasetRequest, Subject, Question]]:
+        """What is asked of each subject, by one question each; nothing where any of it takes another way."""
+        asked = []
+        for dataset in datasets:
+            endpoint, subjects = self._endpoints.get(dataset.dataset), dataset.subjects
+            if endpoint is None or endpoint.paging is not None or (endpoint.batch is not None and len(subjects) > 1):
+                return []
+            for subject in subjects:
+                question = endpoint.question(subject, dataset.fields)
+                if question is None:
+                    return []
+                asked.append((endpoint, dataset, subject, question))
+        return asked
 
     async def _store_one(
         self,

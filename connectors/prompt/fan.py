@@ -80,9 +80,9 @@ class Fan:
 
     def _set(self) -> None:
         """The one timer, for the next time at which anything ends."""
-        due = self._deadline
+        due, now = self._deadline, self._loop.time() + _SOON
         for asked in self._asked:
-            if asked.begun is not None and asked.begun.end < due:
+            if asked.begun is not None and now < asked.begun.end < due:
                 due = asked.begun.end
         self._timer = self._loop.call_at(due, self._due)
 

@@ -21,14 +21,14 @@ from connectors.prompt.port import Told
 Key = tuple[Subject, str]
 
 
-def begin(caller: Caller, asking: Asking, key: Key, told: Callable[[Told], None]) -> _Question | None:
+def begin(caller: Caller, asking: Asking, key: Key, told: Callable[[Told], None]) -> Question | None:
     """Send it at once, and have `told` what becomes of its one `key`; None, and nothing sent, where it has to wait."""
-    question = _Question(caller, asking, key, told)
+    question = Question(caller, asking, key, told)
     question.connection = caller.begin(asking, question.heard)
     return question if question.connection is not None else None
 
 
-class _Question:
+class Question:
     """Fills `Begun`. Its connection is its own until it is settled, which it always is in the end."""
 
     __slots__ = ("_asking", "_caller", "_key", "_told", "_work", "connection", "end")
