@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import rest
-from connectors.base import Failure
+from connectors.base import Failure, RecordRequest
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
 from connectors.kit.breaker import Breaker, BreakerLimits, retry_after
+from connectors.prompt.fan import asked
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
 from tests.connectors.test_rest import config, row
@@ -252,9 +253,10 @@ async def test_the_inquirys_own_deadline_counts_as_a_failure(transport: str) -> 
         connected(rest.build, {**config(server.url, timeout="1m", breaker={"failures": 2}), **cfg}) as connector,
     ):
         for _ in range(4):
+            deadline = asyncio.get_running_loop().time() + 0.2
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await fetch(connector, ask("arrears", "period"), within=0.2)
+                async with asyncio.timeout_at(deadline):
+                    await asked(connector, RecordRequest((ask("arrears", "period"),), deadline))
     assert len(server.requests) == 2
 
 
