@@ -1,8 +1,9 @@
 """Whether a document is valid, by graphql-core's own rules, asked at less than half of its cost. Pure.
 
-For every document anew, graphql-core looks up which of its thirty rules watch which kind of node, and walks to every
-name, which none of them watches. Here the first is known once, and names are passed by. Nothing else differs: the
-rules and the types that they are told are the library's. What is wrong with a document, `graphql.validate` says.
+For every document anew, graphql-core looks up which of its thirty rules watch which kind of node, walks to every name,
+which none of them watches, and keeps what it found of a node by a hash of all that is below it. Here the first is known
+once, names are passed by, and a node is itself. Nothing else differs: the rules and the types that they are told are
+the library's. What is wrong with a document, `graphql.validate` says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, NoReturn
 
 from graphql import (
     DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     Node,
@@ -23,7 +26,9 @@ from graphql import (
 )
 from graphql.language import SKIP, ParallelVisitor, visit
 from graphql.language.ast import QUERY_DOCUMENT_KEYS
-from graphql.language.visitor import BREAK, EnterLeaveVisitor
+from graphql.language.visitor import BREAK, EnterLeaveVisitor, VisitorAction
+from graphql.pyutils import RefMap
+from graphql.validation.validation_context import NodeWithSelectionSet, VariableUsage, VariableUsageVisitor
 
 _UNWATCHED = ("name", "alias", "description")
 _KEYS = {kind: tuple([key for key in keys if key not in _UNWATCHED]) for kind, keys in QUERY_DOCUMENT_KEYS.items()}
@@ -38,7 +43,7 @@ def fits(schema: GraphQLSchema, document: DocumentNode) -> bool:
     """Whether `graphql.validate` has nothing against the document; `False` also where only it could decide that."""
     assert_valid_schema(schema)
     types = TypeInfo(schema)
-    context = ValidationContext(schema, document, types, _unfit)
+    context = _Context(schema, document, types, _unfit)
     try:
         visit(document, TypeInfoVisitor(types, _Rules([rule(context) for rule in specified_rules])), _KEYS)
     except (_UnfitError, RecursionError):
@@ -48,6 +53,32 @@ def fits(schema: GraphQLSchema, document: DocumentNode) -> bool:
 
 def _unfit(error: GraphQLError) -> NoReturn:
     raise _UnfitError
+
+
+class _Usages(VariableUsageVisitor):
+    """Finds variables; below a field that has nothing below it there is none."""
+
+    def enter_field(self, node: FieldNode, *_: Any) -> VisitorAction:
+        return None if node.arguments or node.directives or node.selection_set else SKIP
+
+
+class _Context(ValidationContext):
+    """What rules ask for. What was found of a node is kept by the node itself."""
+
+    def __init__(self, *of: Any) -> None:
+        super().__init__(*of)
+        self._fragment_spreads = RefMap()  # type: ignore[assignment]
+        self._variable_usages = RefMap()  # type: ignore[assignment]
+        self._recursive_variable_usages = RefMap()  # type: ignore[assignment]
+
+    def get_variable_usages(self, node: NodeWithSelectionSet) -> list[VariableUsage]:
+        """See `graphql.ValidationContext`."""
+        found = self._variable_usages.get(node)
+        if found is None:
+            visitor = _Usages(self._type_info, node if isinstance(node, FragmentDefinitionNode) else None)
+            visit(node, TypeInfoVisitor(self._type_info, visitor), _KEYS)
+            found = self._variable_usages[node] = visitor.usages
+        return found
 
 
 @cache
