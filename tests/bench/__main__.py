@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import acts, blocks, budget, compared, ledger, report, simulate, steps, workers
+from tests.bench import acts, blocks, budget, compared, ledger, page, report, simulate, steps, workers
 from tests.bench.processes import ROOT, BenchError, Cores, Others
 from tests.bench.report import Row
 
@@ -28,6 +28,7 @@ def _journey(folder: Path, cores: Cores) -> list[Row]:
     rows = compared.run(folder, cores, _say)
     print("\n## journey: one organisation, five departments, 200 leaf values\n")
     print(report.journey([row for row in rows if row["bench"] == "journey"]))
+    print("\n" + report.others([row for row in rows if row["name"] == "dutybound"], list(page.PROCESSES)))
     print("\n" + report.others([row for row in rows if row["bench"] == "memory"], list(MEMORY)))
     return rows
 
@@ -35,7 +36,7 @@ def _journey(folder: Path, cores: Cores) -> list[Row]:
 def _workers(folder: Path, cores: Cores) -> list[Row]:
     rows = workers.run(folder, cores, _say)
     print("\n## workers: one gateway of several workers on one store; `cores` are the gateway's\n")
-    print(report.others(rows, list(WORKERS)))
+    print(report.others(rows, list(page.WORKERS)))
     return rows
 
 
@@ -57,8 +58,6 @@ def _block(title: str, measure: Callable[[Path, Cores], list[Row]]) -> Callable[
 
 
 MEMORY = ("name", "rss_mb", "tree_mb", "processes")
-
-WORKERS = ("name", "connections", "cores", "cpu_ms", "requests_per_s", "to_one", "store_ms", "store_share")
 
 COLUMNS = ("connections", "cpu_us", "share", "wall_us", "per_s")
 
@@ -137,7 +136,9 @@ def main(arguments: list[str]) -> int:
     try:
         cores = Cores()
         for part in parts:
+            begun = time.monotonic()
             rows += RUNS[part](folder, cores)
+            _say(f"{part} took {time.monotonic() - begun:.0f} s")
         lines = budget.lines(rows)
         report.write(var / "bench.json", machine, rows, lines)
     except BenchError as problem:

@@ -14,7 +14,7 @@ UNSEEN = "new-document"
 def lines(rows: list[Row]) -> list[Line]:
     """The lines for which there are rows; those of parts that did not run are left out."""
     by = {(row["name"], row.get("connections")): row for row in rows}
-    held = [row for row in rows if row["bench"] == "memory" and row["load_s"]]
+    held = [row for row in rows if row["bench"] == "memory" and row["load_s"] and row["usual"]]
     found: list[Line] = []
 
     def line(what: str, unit: str, must: float, aim: float, value: Callable[[], float]) -> None:

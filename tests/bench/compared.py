@@ -77,21 +77,26 @@ def own(scene: Scene, lengths: Lengths) -> list[Row]:
         add("dutybound", usual, 32, lengths.main)
         rows.append(memory(gateway, loaded := loaded + lengths.warm))
         add("dutybound", usual, 1, lengths.main)
+        rows.append(memory(gateway, loaded))
         add("denial", scene.denial(), 32, lengths.other)
         for leaves in ("50", "800"):
             add(f"{leaves}-leaves", scene.inquiry(leaves), 32, lengths.other, leaves=int(leaves))
-        rows.append(memory(gateway, loaded))
+        rows.append(memory(gateway, loaded, of="800 values"))
         add("new-document", scene.novel(), 1, lengths.other)
     return rows
 
 
-def memory(gateway: Gateway, seconds: float) -> Row:
-    """What the processes of a gateway hold after so many seconds of load; `rss_mb` is the largest one's, a worker's."""
+def memory(gateway: Gateway, seconds: float, *, of: str = "") -> Row:
+    """What the processes of a gateway hold after so many seconds of load; `rss_mb` is the largest one's, a worker's.
+
+    `of` is what the answers had, where they were no usual ones.
+    """
     sizes = gateway.child.rss_mb()
     name = f"after {seconds:.0f} s of load" if seconds else "idle"
     return {
         "bench": "memory",
-        "name": name,
+        "name": f"{name}, answers of {of}" if of else name,
+        "usual": not of,
         "load_s": seconds,
         "rss_mb": sizes[0],
         "tree_mb": sum(sizes),

@@ -157,6 +157,7 @@ def _run(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: fl
     """The load, which is repeated twice as long where a busy machine gave no answer at all."""
     asked, held = connections, gateway.entries()
     while True:
+        parts = gateway.child.parts_ms()
         try:
             run = load.run(
                 ask.load, gateway.url, [gateway.child], connections=connections, seconds=seconds, cores=cores.load
@@ -166,10 +167,13 @@ def _run(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: fl
                 raise
             asked, seconds = asked + connections, 2 * seconds
             continue
+        after = gateway.child.parts_ms()
         grown = gateway.entries() - held
         if gateway.config and not run.requests <= grown <= run.requests + asked + ITS_OWN:
             raise BenchError(f"{run.requests} inquiries left {grown} entries in the ledger")
-        return run
+        if not gateway.config:
+            return run
+        return run._replace(parts={part: (after[part] - parts[part]) / run.requests for part in parts})
 
 
 def row(name: str, connections: int, run: Measured, *, bench: str = "journey", **more: Any) -> Row:
@@ -184,6 +188,7 @@ def row(name: str, connections: int, run: Measured, *, bench: str = "journey", *
         "p99_ms": run.p99_ms,
         "requests": run.requests,
         "others_cores": run.others,
+        **{f"{part}_ms": cpu for part, cpu in run.parts.items()},
         **more,
     }
 

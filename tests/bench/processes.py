@@ -49,6 +49,10 @@ def cpu_seconds(pid: int) -> float:
     return ticks / TICKS
 
 
+_BESIDE = {b"gateway.ledger.projections.worker": "projector", b"gateway.recall.worker": "recalls"}
+"""What the processes beside the workers do, by the module that each is called after."""
+
+
 class Child:
     """One started process and its descendants; `log` has all that it wrote."""
 
@@ -90,6 +94,18 @@ class Child:
     def cpu_ms(self) -> float:
         """Milliseconds of CPU that the tree has used."""
         return cpu_seconds(self.process.pid) * 1000
+
+    def parts_ms(self) -> dict[str, float]:
+        """Milliseconds of CPU by what the living processes of the project's gateway do."""
+        found = dict.fromkeys(("workers", "projector", "recalls", "supervisor"), 0.0)
+        for pid in self.tree():
+            with contextlib.suppress(OSError):
+                called = Path(f"/proc/{pid}/cmdline").read_bytes()
+                after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                part = "supervisor" if pid == self.process.pid else "workers"
+                part = next((part for module, part in _BESIDE.items() if module in called), part)
+                found[part] += (int(after[11]) + int(after[12])) * 1000 / TICKS
+        return found
 
     def rss_mb(self) -> list[float]:
         """Resident megabytes (2**20 bytes) of each process of the tree, the largest first."""

@@ -42,9 +42,8 @@ def machine() -> str:
         platform.machine(),
     )
     cores = len(os.sched_getaffinity(0))
-    load = os.getloadavg()[0]
     python = platform.python_version()
-    return f"{cores} cores, {model}, {platform.system()} {platform.machine()}, Python {python}, load average {load:.2f}"
+    return f"{cores} cores, {model}, {platform.system()} {platform.machine()}, Python {python}"
 
 
 def _cell(value: object) -> str:
