@@ -36,6 +36,8 @@ from connectors.http.unpacking import beside
 from connectors.kit.breaker import Breaker, BreakerLimits, read_breaker, retry_after
 from connectors.kit.headers import read_echo
 
+RESTED = 408
+"""By which a server also ends a connection on which nothing was asked for long (RFC 9110, 15.5.9)."""
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of failures that may pass."""
 _PAUSE = 0.05
@@ -236,6 +238,10 @@ class Caller:
                     continue
                 if lease is not None:
                     lease.settle(False)
+                    if status == RESTED and lease.reused:  # the connection's end, and no word of the question
+                        self._breaker.worked(loop.time())
+                        fresh = True
+                        continue
                 if status == 401 and heard and not nonced:
                     self._breaker.worked(loop.time())
                     nonced = True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connectors.base import Answers, Outcome, Subject
-from connectors.http.calling import UNREAD, Asking, Caller, Reading
+from connectors.http.calling import RESTED, UNREAD, Asking, Caller, Reading
 from connectors.http.connection import Connection
 from connectors.http.transport import INLINE, Response, TransportFault
 from connectors.http.unpacking import beside
@@ -82,7 +82,7 @@ class Question:
             answer = Response(status, body, connection.retry_after, None, connection.headers)
             if status != 200 and status not in self._asking.allowed:
                 self._settle(False)
-                self._go_on(answer, fresh=False)
+                self._go_on(None if status == RESTED else answer, fresh=status == RESTED)
                 return
             self._caller.worked()
             if len(body) > INLINE:

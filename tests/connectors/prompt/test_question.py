@@ -13,6 +13,7 @@ import pytest
 from connectors import rest
 from connectors.base import Connector, Failure, RecordRequest
 from connectors.http import unpacking
+from connectors.http.calling import Caller
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import INLINE
 from connectors.mapping.decoding import Decoder
@@ -216,3 +217,20 @@ async def test_what_is_set_otherwise_is_asked_as_before(more: dict[str, Any], se
     async with serve(handle) as server, connected(rest.build, {**config(server.url), **more}) as connector:
         await asked_twice(server, connector)
     assert len(sent) == (0 if "transport" in more else 2)
+
+
+@pytest.mark.parametrize("prompt", [True, False], ids=["sent at once", "sent in its turn"])
+async def test_a_kept_connection_that_is_ended_by_408_is_no_failure(
+    prompt: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not prompt:
+        monkeypatch.setattr(Caller, "begin", lambda *_: None)
+    ended = always(answer({}, 408, connection="close"))
+    limits = {"concurrency": 1, "retries": 0, "breaker": {"failures": 1}}
+    async with (
+        serve(in_turn(always(GOOD), ended, always(GOOD), ended, always(GOOD), ended, ended)) as server,
+        connected(rest.build, config(server.url, **limits)) as connector,
+    ):
+        assert [await one(connector) for _ in range(3)] == [["N-1"]] * 3
+        assert len(server.requests) == 5
+        assert await one(connector) == ("SOURCE_UNAVAILABLE", True), "one on a new connection is a failure"
