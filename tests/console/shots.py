@@ -8,6 +8,7 @@ proposal and a draft, so that the rooms are not empty. What a court files is the
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import re
@@ -19,7 +20,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from deploy.demo.configuration import FREE
 from deploy.demo.processes import ROOT
@@ -28,6 +29,7 @@ from tests.conftest import World
 from tests.console import counted, filled, watched
 from tests.console.rooms import FIRST, OPEN, ROOMS
 from tests.console.visitor import Visitor
+from tests.web.looking import chromium
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 FOLDER = ROOT / "var" / "shots"
@@ -46,18 +48,19 @@ _WHY = "The tenderer says that nobody looked."
 
 def main() -> None:
     """Take them all."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("chromium is missing: install it (Debian: apt-get install chromium)")
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as var, Region(Path(var), lambda line: None, FREE) as region:
+    with contextlib.ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium())
+        except LookupError as error:
+            sys.exit(str(error))
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
+        var = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        region = stack.enter_context(Region(var, lambda line: None, FREE))
         world = World(region.tell(), region)
-        with counted.year(world.told), sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            for name, page in _pages(world, browser, Path(var)):
-                _take(name, page)
-            browser.close()
+        stack.enter_context(counted.year(world.told))
+        for name, page in _pages(world, browser, var):
+            _take(name, page)
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(ROOT)}/")
 
 

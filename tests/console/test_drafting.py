@@ -40,16 +40,6 @@ def begun(officer: Visitor) -> str:
     return answer.headers["location"]
 
 
-def fit(page: Page, problems: Callable[[Page], list[str]]) -> None:
-    """A page is one that everybody can use, dark and narrow too."""
-    for scheme, width in (("light", 1280), ("dark", 390)):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.set_viewport_size({"width": width, "height": 900})
-        assert problems(page) == [], page.url
-        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert beyond <= 0, page.url
-
-
 def written(page: Page, text: str, scripts: bool) -> None:
     """Have the file say this, as people do: a script's editor draws only the lines that are seen, and selects all."""
     if not scripts:
@@ -63,7 +53,7 @@ def written(page: Page, text: str, scripts: bool) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
 def test_an_officer_goes_from_a_draft_to_a_proposal(
-    world: World, browser: Browser, problems: Callable[[Page], list[str]], officer: Visitor, scripts: bool
+    world: World, browser: Browser, unfit: Callable[[Page], list[str]], officer: Visitor, scripts: bool
 ) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=scripts)
     page = context.new_page()
@@ -90,14 +80,14 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
     expect(page.get_by_role("region", name="The lines around the first problem")).to_contain_text("^")
     assert WRONG in page.locator("textarea[name=text]").input_value()
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
     page.get_by_role("link", name="Tests").click()
     expect(page.locator(".note.bad")).to_contain_text("1 problem stops it")
     expect(page.locator(".running")).to_be_hidden()
     page.get_by_role("link", name="See each with its line").click()
     expect(page.locator(".places")).to_contain_text("publc")
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
     page.locator(".places").get_by_role("link", name=RULE).click()
 
     written(page, text.replace(PUBLIC, NARROW), scripts)
@@ -106,15 +96,15 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
     page.get_by_role("link", name="Tests").click()
     expect(page.locator("main")).to_contain_text("The tests do not pass")
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
     page.get_by_role("link", name="What it opens and closes").click()
     expect(page.locator(".diff .closes").first).to_contain_text("will no longer see")
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
     page.get_by_role("link", name="Who may see what").click()
     expect(page.get_by_role("table")).to_contain_text("Register of organisations")
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
     page.get_by_label("Record", exact=True).select_option("environmental-penalties")
     page.get_by_label("Purpose", exact=True).select_option("LICENCE_RENEWAL")
     page.get_by_role("button", name="Show").click()
@@ -131,7 +121,7 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
         lambda: page.reload() and "would be another" in page.locator("main").inner_text(),
     )
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
 
     page.goto(f"{draft}/file?name={RULE}")
     written(page, text, scripts)
@@ -145,7 +135,7 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
     page.goto(draft)
     expect(page.locator(".files").get_by_role("listitem").filter(has_text="calendar.yaml")).to_contain_text("Changed")
     for each in looks:
-        fit(each, problems)
+        assert unfit(each) == [], each.url
     page.get_by_role("button", name="Propose this draft").click()
     expect(page.locator(".errors")).to_contain_text("Enter why it is needed.")
     page.get_by_label("Why is it needed?").fill("Fewer days are enough.")
@@ -220,7 +210,7 @@ def test_what_another_page_wrote_meanwhile_is_shown_before_it_is_written_over(of
 
 
 def test_a_grant_and_a_purpose_are_changed_by_forms(
-    world: World, browser: Browser, problems: Callable[[Page], list[str]], officer: Visitor
+    world: World, browser: Browser, unfit: Callable[[Page], list[str]], officer: Visitor
 ) -> None:
     begun(officer)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -230,9 +220,9 @@ def test_a_grant_and_a_purpose_are_changed_by_forms(
     page.goto(world.told["gateway"] + "/console/drafts")
     page.get_by_role("rowheader").get_by_role("link").first.click()
     page.get_by_role("link", name="Grants as forms").click()
-    fit(page, problems)
+    assert unfit(page) == [], page.url
     page.get_by_role("rowheader").get_by_role("link", name="Procurement and licensing system").first.click()
-    fit(page, problems)
+    assert unfit(page) == [], page.url
     ticked = page.get_by_role("group", name="Records").get_by_role("checkbox", checked=True)
     names = [str(each.get_attribute("value")) for each in ticked.all()]
     for name in names:
@@ -241,7 +231,7 @@ def test_a_grant_and_a_purpose_are_changed_by_forms(
     page.get_by_role("button", name="Save and check").click()
     expect(page.locator(".errors")).to_contain_text("Enter by which agreement.")
     expect(page.locator(".errors")).to_contain_text("Choose at least one.")
-    fit(page, problems)
+    assert unfit(page) == [], page.url
     page.get_by_label("Agreed by").fill(SCRIPT)
     page.locator(f"#d-{names[0]}").check()
     page.get_by_role("button", name="Save and check").click()
@@ -250,14 +240,14 @@ def test_a_grant_and_a_purpose_are_changed_by_forms(
     expect(page.get_by_role("table")).to_contain_text(SCRIPT)
 
     page.get_by_role("link", name="Purposes as forms").click()
-    fit(page, problems)
+    assert unfit(page) == [], page.url
     page.get_by_role("rowheader").get_by_role("link", name="Qualification of a tenderer").click()
     page.get_by_label("What it is called").fill("")
     page.get_by_label("Articles").fill(" , ")
     page.locator("#f-organisation-register-registeredOn").check()
     page.get_by_role("button", name="Save and check").click()
     expect(page.locator(".errors").get_by_role("listitem")).to_have_count(2)
-    fit(page, problems)
+    assert unfit(page) == [], page.url
     page.get_by_label("What it is called").fill(SCRIPT)
     page.get_by_label("Articles").fill("19, 28(1)")
     page.get_by_role("button", name="Save and check").click()

@@ -12,46 +12,37 @@ from gateway.web import frame
 from tests.conftest import World
 from tests.console.rooms import FIRST, ROOMS
 
-WIDTHS = [390, 1280]
-
 
 @pytest.mark.parametrize("role", FIRST)
 def test_a_role_reaches_its_page_with_one_click_and_everybody_can_use_it(
-    world: World, browser: Browser, problems: Callable[[Page], list[str]], role: str
+    world: World, browser: Browser, unfit: Callable[[Page], list[str]], role: str
 ) -> None:
-    for scheme in ("light", "dark"):
-        for width in WIDTHS:
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-            page = context.new_page()
-            said: list[str] = []
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.goto(world.told["pages"]["login_as"][role])
-            assert page.url.startswith(world.told["gateway"] + ("/my/" if role in FIRST[:2] else "/console/"))
-            assert page.locator("h1").count() == 1
-            assert problems(page) == []
-            assert said == []
-            beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert beyond <= 0
-            context.close()
+    context = browser.new_context()
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(world.told["pages"]["login_as"][role])
+    assert page.url.startswith(world.told["gateway"] + ("/my/" if role in FIRST[:2] else "/console/"))
+    assert page.locator("h1").count() == 1
+    assert unfit(page) == []
+    assert said == []
+    context.close()
 
 
 @pytest.mark.parametrize("role", ROOMS)
 def test_everybody_can_use_each_room(
-    world: World, browser: Browser, problems: Callable[[Page], list[str]], role: str
+    world: World, browser: Browser, unfit: Callable[[Page], list[str]], role: str
 ) -> None:
-    for scheme, width in (("light", 1280), ("dark", 390)):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        page = context.new_page()
-        page.goto(world.told["pages"]["login_as"][role])
-        for path in ROOMS[role]:
-            answer = page.goto(world.told["gateway"] + path)
-            assert answer is not None
-            assert answer.status == (404 if "none" in path.split("/") else 200)
-            assert len(answer.body()) < 30_000
-            assert problems(page) == [], path
-            beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert beyond <= 0, path
-        context.close()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(world.told["pages"]["login_as"][role])
+    for path in ROOMS[role]:
+        answer = page.goto(world.told["gateway"] + path)
+        assert answer is not None
+        assert answer.status == (404 if "none" in path.split("/") else 200)
+        assert len(answer.body()) < 30_000
+        assert unfit(page) == [], path
+    context.close()
 
 
 def test_from_each_page_one_comes_to_the_same_open_pages() -> None:

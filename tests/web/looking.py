@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.npm import installed
 
@@ -16,12 +17,22 @@ _AXE = """(() => axe.run({runOnly: RULES}).then((found) => found.violations.map(
     (each) => `${each.id}: ${each.nodes.map((node) => node.target.join(" ")).join(", ")}`)))()"""
 
 
-def chromium() -> str:
-    """The path of Chromium; fails the test, with what to install, where there is none."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.fail("chromium is missing: install it (Debian: apt-get install chromium)")
-    return found
+_SHELL = "chromium-headless-shell"
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Chromium without a window, which takes half the work of the whole browser; raises `LookupError` where it is not
+    installed. While it runs, no test of its thread can have a loop of its own.
+    """
+    where = shutil.which(_SHELL)
+    if where is None:
+        raise LookupError(f"{_SHELL} is missing: install it (Debian: apt-get install {_SHELL})")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=where, args=["--no-sandbox"]) as browser,
+    ):
+        yield browser
 
 
 class Looking:

@@ -8,15 +8,14 @@ first window, ..." goes back. What follows it in the step is for the reader.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.docs.reading import ROOT
 from tests.docs.walk import here
+from tests.web.looking import chromium
 
 _STEP = re.compile(r"^\d+\. (?:In (a private|the first) window, )?(.+)$", re.MULTILINE)
 _DONE = (
@@ -87,11 +86,5 @@ class Reader:
 @contextmanager
 def reader(folder: Path, ports: Mapping[str, int]) -> Iterator[Reader]:
     """A reader with a browser, which ends with it."""
-    chromium = shutil.which("chromium")
-    assert chromium is not None, f"chromium is missing: {ROOT.name}/.ci/services installs it"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        try:
-            yield Reader(browser, folder, ports)
-        finally:
-            browser.close()
+    with chromium() as browser:
+        yield Reader(browser, folder, ports)
