@@ -22,7 +22,7 @@ class Begun(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Nobody waits any longer: nothing is told."""
+        """Nobody waits any longer: nothing is reported."""
         ...
 
 

@@ -131,7 +131,7 @@ class Question:
         work.add_done_callback(done)
 
     def _broke(self, error: Exception) -> None:
-        """A defect is told: an event loop's callback could not raise it to anybody."""
+        """A defect is reported: an event loop's callback could not raise it to anybody."""
         if self.connection is not None:
             self._settle(False)
         self._told(error)

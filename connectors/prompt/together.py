@@ -1,4 +1,4 @@
-"""Several questions of one request, each sent at once where it can be, and told together when the last has ended."""
+"""Several questions of one request, each sent at once where it can be, and reported together once the last ended."""
 
 from __future__ import annotations
 
