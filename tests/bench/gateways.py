@@ -34,7 +34,7 @@ def post(url: str, body: str, token: str | None = None, path: str = "/graphql") 
     headers = {"Content-Type": "application/json", "Accept": "application/graphql-response+json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request("POST", path, body.encode(), headers)
         response = connection.getresponse()
@@ -66,7 +66,7 @@ class Gateway:
         with contextlib.closing(store), contextlib.closing(store.reader()) as reader:
             return sum(head.size for head in heads(reader))
 
-    def await_answer(self, body: str, token: str | None = None, within_s: float = 30) -> None:
+    def await_answer(self, body: str, token: str | None = None, within_s: float = 120) -> None:
         """Ask until the first answer comes with status 200."""
         last: Reply | None = None
         while time.perf_counter() - self.child.started < within_s:

@@ -61,7 +61,7 @@ def wrk(
 ) -> dict[str, int]:
     """Run wrk once and give its counts; latencies in microseconds."""
     command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s"]
-    command += ["--timeout", "10s", "--latency", "-s", str(SCRIPT), url, "--", *arguments]
+    command += ["--timeout", "60s", "--latency", "-s", str(SCRIPT), url, "--", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
