@@ -115,6 +115,32 @@ async def test_it_says_what_a_scan_says_wherever_it_stands(store: Store, batch: 
     projector.close()
 
 
+@pytest.mark.parametrize("batch", [5, 100], ids=["more wait", "no more wait"])
+async def test_a_turn_leaves_the_store_to_others_in_between(
+    store: Store, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[int, int]] = []
+    advance = projector.kept.advance
+
+    def noted(engine: Any, names: Any, shard: int, first: int, last: int, rows: Any) -> bool:
+        written.append((first, last))
+        return advance(engine, names, shard, first, last, rows)
+
+    monkeypatch.setattr(projector.kept, "advance", noted)
+    monkeypatch.setattr(projector, "MANY", 3)
+    monkeypatch.setattr(projector, "FEW", 2)
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+    one = Projector(store, batch)
+    assert one.turn()
+    most, end = (3, batch) if one.behind else (2, len(LOG))
+    assert written == [(first, min(first + most, end)) for first in range(0, end, most)]
+    check(store)
+    turns(one)
+    assert whole(store)
+    one.close()
+
+
 async def test_how_far_it_is_behind_is_said_and_nothing_is_made_up(store: Store) -> None:
     async with opened(store) as ledger:
         await enter_all(ledger, LOG)

@@ -39,7 +39,12 @@ _ROUND = 60.0
 _NEIGHBOURS = itemgetter(1, 4, 0, 2, 3)
 """Orders rows of `displayed` so that those beside each other are so in its index, and nearly so in the table."""
 BATCH = 2048
-"""The most entries per transaction, where so many wait: some 200 milliseconds of the write lock, on SQLite."""
+"""The most entries that a turn takes."""
+MANY, FEW = 512, 128
+"""Entries per transaction, where more wait than one turn takes, and where not. Many cost less each, as they share
+pages; few hold the write lock of SQLite for less long, and an inquiry that meets them waits no longer."""
+_BREATH = 0.001
+"""Seconds between two transactions, in which whoever waits for the write lock gets it."""
 
 
 class Stopped(NamedTuple):
@@ -111,7 +116,7 @@ class Projector:
             kept.drop_some(self._store.engine, name)
         taken = self.read()
         if taken is not None:
-            self.write(*taken)
+            self._write_some(*taken)
         self._forget()
         return taken is not None or bool(dropping)
 
@@ -131,6 +136,16 @@ class Projector:
             return None
         self.behind -= len(taken)
         return work._replace(last=work.first + len(taken)), taken
+
+    def _write_some(self, work: Work, taken: Sequence[Seen]) -> None:
+        most = MANY if self.behind else FEW
+        for at in range(0, len(taken), most):
+            some = taken[at : at + most]
+            first = work.first + at
+            if at:
+                time.sleep(_BREATH)
+            if not self.write(work._replace(first=first, last=first + len(some)), some) or work.shard in self.stopped:
+                return
 
     def write(self, work: Work, taken: Sequence[Seen]) -> bool:
         """Keep what these entries give, up to the first of which the store does not take it: then the shard is stopped.
