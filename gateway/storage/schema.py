@@ -13,7 +13,20 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, delete, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    delete,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import CommandRefused
@@ -136,7 +149,8 @@ def _migrate(engine: Engine, tables: MetaData) -> tuple[str | None, str]:
 def _make(connection: Connection, tables: MetaData) -> None:
     tables.create_all(connection, checkfirst=False)
     connection.execute(insert(store_version).values(id=1, readable_from=READABLE_FROM))
-    steps = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+    named = PrimaryKeyConstraint("version_num", name="alembic_version_pkc")  # as Alembic itself makes it
+    steps = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False), named)
     steps.create(connection, checkfirst=False)
     connection.execute(insert(steps).values(version_num=LATEST))
 

@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 
 from gateway.errors import ConfigurationError
 from gateway.ledger.stored import read
+from gateway.storage.engines import sqlite
 from gateway.storage.statement import compiled
 from gateway.storage.store import examine_store, open_copy, open_store
 from gateway.storage.tables import metadata, micros, moment, requester
@@ -28,6 +29,25 @@ def test_every_connection_is_durable_and_the_file_is_its_owners(tmp_path: Path) 
     connection.close()
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+    store.close()
+
+
+def test_what_the_log_grew_to_while_somebody_read_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_MOST_KEPT", 200_000)
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    log = tmp_path / "store.db-wal"
+    with contextlib.closing(store.connect()) as writer, contextlib.closing(store.connect()) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM requester").fetchone()
+        for number in range(200):
+            writer.execute("INSERT INTO requester (issuer, client) VALUES (?, ?)", ("i" * 4000, f"c{number}"))
+        assert log.stat().st_size > 600_000
+        reader.execute("COMMIT")
+        assert writer.execute("PRAGMA wal_checkpoint").fetchone()[0] == 0
+        writer.execute("INSERT INTO requester (issuer, client) VALUES ('i', 'last')")
+        assert log.stat().st_size <= 200_000
     store.close()
 
 

@@ -25,6 +25,8 @@ from gateway.storage.sealing.vault import Vault
 from gateway.storage.statement import Statement
 
 INLINE_LIMIT = 0.002
+_MOST_KEPT = 64 * 2**20
+"""Bytes of the write-ahead log that stay once it was copied: while a backup or an auditor reads, it may grow far."""
 _READ_ONLY_CACHE_KIB = 32 * 1024
 """Pages that a connection of an auditor keeps: the inner ones of the indexes that each entry is looked up in."""
 
@@ -75,6 +77,7 @@ class SqliteStore:
                 write_ahead(connection, wait_ms / 1000)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {_MOST_KEPT}")
             if self._read_only:
                 connection.execute(f"PRAGMA cache_size = -{_READ_ONLY_CACHE_KIB}")
             # Else pages that were split keep copies of rows, and of keys that are destroyed later.
