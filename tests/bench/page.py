@@ -6,6 +6,7 @@ for it; a run of some parts leaves the others' tables as they are.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -57,6 +58,7 @@ def names(text: str) -> list[str]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m tests.bench.page", description=(__doc__ or "").splitlines()[0]).parse_args()
     file = ROOT / "var" / "bench.json"
     if not file.is_file():
         print("there is no var/bench.json; run `make bench` first", file=sys.stderr)
