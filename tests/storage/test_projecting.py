@@ -141,6 +141,23 @@ async def test_a_turn_leaves_the_store_to_others_in_between(
     one.close()
 
 
+async def test_a_shard_with_few_entries_does_not_wait_for_one_that_gets_more_each_turn(store: Store) -> None:
+    one = Projector(store, 4)
+    async with opened(store) as busy, opened(store) as quiet:
+        await enter_all(busy, LOG)
+        await enter_all(quiet, LOG[:2])
+        assert one.turn()
+        assert one.waiting
+        await enter_all(busy, LOG)
+        assert one.turn()
+        assert not one.waiting
+        with contextlib.closing(store.reader()) as reader:
+            of = positions.covered(reader, "looked")
+        few, many = sorted(of.sizes, key=lambda shard: of.sizes[shard])
+        assert (of.next[few], of.next[many]) == (2, 4)
+    one.close()
+
+
 async def test_how_far_it_is_behind_is_said_and_nothing_is_made_up(store: Store) -> None:
     async with opened(store) as ledger:
         await enter_all(ledger, LOG)

@@ -100,10 +100,13 @@ class Projector:
         self._digests: Digests | None = None
         self._floor = 0
         self._forgotten, self._looked_through = -1, -_ROUND
+        self._served = set[int]()
         self.stopped: dict[int, Stopped] = {}
         """By the shard's id, those that cannot go on."""
         self.behind = 0
         """How many entries of all shards that can go on were not taken yet, after the last turn."""
+        self.waiting = False
+        """Whether a shard waits that had no turn since the others had one: it has the next."""
 
     def turn(self) -> bool:
         """Do one piece of work; False where there is none.
@@ -189,7 +192,7 @@ class Projector:
             reader.close()
 
     def _next(self, reader: Reader) -> Work | None:
-        """What to take next: of the shard that is most behind, for the projections that are."""
+        """What to take next: of one shard, for the projections that are most behind."""
         heads, at = read.heads(reader), positions.standing(reader)
         if fresh := [head.id for head in heads if any((name, head.id) not in at for name in NAMES)]:
             kept.begin(self._store.engine, fresh)
@@ -197,7 +200,7 @@ class Projector:
             heads, at = read.heads(reader), positions.standing(reader)
         self._floor = max((head.floor for head in heads), default=0)
         at |= self._passed_over(reader, heads, at)
-        found: Work | None = None
+        found: list[Work] = []
         self.behind = 0
         for head in heads:
             mine = {name: at[name, head.id] for name in NAMES if at.get((name, head.id), DROPPING) != DROPPING}
@@ -205,11 +208,22 @@ class Projector:
             if head.id in self.stopped or head.size <= first:
                 continue
             self.behind += head.size - first
-            if found is None or head.size - first > found.behind:
-                names = tuple(name for name, next_ in mine.items() if next_ == first)
-                last = min(head.size, first + self._batch, *(next_ for next_ in mine.values() if next_ > first))
-                found = Work(head.id, head.name, names, first, last, head.size - first)
-        return found
+            names = tuple(name for name, next_ in mine.items() if next_ == first)
+            last = min(head.size, first + self._batch, *(next_ for next_ in mine.values() if next_ > first))
+            found.append(Work(head.id, head.name, names, first, last, head.size - first))
+        return self._in_turn(found)
+
+    def _in_turn(self, found: Sequence[Work]) -> Work | None:
+        """The one that is most behind, of those that had no turn since the others had one: no shard waits for ever."""
+        if not (left := [each for each in found if each.shard not in self._served]):
+            self._served.clear()
+            left = list(found)
+        self.waiting = len(left) > 1
+        if not left:
+            return None
+        taken = max(left, key=lambda each: each.behind)
+        self._served.add(taken.shard)
+        return taken
 
     def _passed_over(
         self, reader: Reader, heads: Sequence[Head], at: Mapping[tuple[str, int], int]

@@ -62,16 +62,19 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
             try:
                 held = await store.hold(HOLD)
                 if held is not None:
+                    took = 0.0
                     try:
                         while not stopping.is_set() and held.alive:
                             begun = time.monotonic()
                             worked = await asyncio.to_thread(projector.turn)
-                            took = time.monotonic() - begun
+                            took += time.monotonic() - begun
                             for shard in projector.stopped.keys() - told:
                                 told.add(shard)
                                 log.projection_stopped(projector.stopped[shard].shard, projector.stopped[shard].entry)
                             heard("", None)
-                            await rested(stopping, rest_after(took, projector.behind, rest) if worked else IDLE)
+                            if not projector.waiting:
+                                await rested(stopping, rest_after(took, projector.behind, rest) if worked else IDLE)
+                                took = 0.0
                     finally:
                         await held.release()
             except (StoreUnavailable, SQLAlchemyError) as error:
