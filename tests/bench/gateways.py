@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.config import settings
+from gateway.ledger.projections import positions
 from gateway.ledger.stored.read import heads
+from gateway.storage.projections.tables import NAMES
 from gateway.storage.store import read_configured
 from tests.bench.processes import BenchError, Child, Cores
 from tests.ports import free_port
@@ -65,6 +67,24 @@ class Gateway:
         store = read_configured(settings.load(self.config, {}))
         with contextlib.closing(store), contextlib.closing(store.reader()) as reader:
             return sum(head.size for head in heads(reader))
+
+    def rest(self, within_s: float = 30) -> None:
+        """Wait until all that it entered is projected, so that each row has the CPU of its own entries."""
+        if self.config is None:
+            return
+        store, end = read_configured(settings.load(self.config, {})), time.monotonic() + within_s
+        with contextlib.closing(store):
+            sizes: dict[int, int] | None = None
+            while True:
+                with contextlib.closing(store.reader()) as reader:
+                    sizes = {head.id: head.size for head in heads(reader)} if sizes is None else sizes
+                    if all(positions.passed(reader, name, sizes) for name in NAMES):
+                        return
+                if time.monotonic() > end:
+                    raise BenchError(
+                        f"{self.name} did not project its entries within {within_s} s\n{self.child.told()}"
+                    )
+                time.sleep(0.1)
 
     def await_answer(self, body: str, token: str | None = None, within_s: float = 120) -> None:
         """Ask until the first answer comes with status 200."""

@@ -138,12 +138,17 @@ def check(gateway: Gateway, ask: Ask, serial: int) -> list[Reply]:
 _checks = 0
 
 
-def measure(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: float) -> Measured:
-    """One measured run between two checks; raises where an answer, a size or the ledger's growth is not right."""
+def measure(
+    gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: float, *, warming: bool = False
+) -> Measured:
+    """One measured run between two checks; raises where an answer, a size or the ledger's growth is not right.
+
+    One that is only `warming` has no CPU of what is projected after it.
+    """
     global _checks
     _checks += 2
     before = check(gateway, ask, _checks * 100_000)
-    run = _run(gateway, ask, cores, connections, seconds)
+    run = _run(gateway, ask, cores, connections, seconds, warming)
     after = check(gateway, ask, (_checks + 1) * 100_000)
     sizes = [reply.size for reply in before + after]
     if not min(sizes) * 0.97 <= run.bytes_each <= max(sizes) * 1.03 + GROUPED:
@@ -153,10 +158,15 @@ def measure(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds:
     return run
 
 
-def _run(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: float) -> Measured:
-    """The load, which is repeated twice as long where a busy machine gave no answer at all."""
+def _run(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: float, warming: bool) -> Measured:
+    """The load, which is repeated twice as long where a busy machine gave no answer at all.
+
+    What is projected only after it belongs to its cost, too.
+    """
     asked, held = connections, gateway.entries()
     while True:
+        if not warming:
+            gateway.rest()
         parts = gateway.child.parts_ms()
         try:
             run = load.run(
@@ -167,13 +177,17 @@ def _run(gateway: Gateway, ask: Ask, cores: Cores, connections: int, seconds: fl
                 raise
             asked, seconds = asked + connections, 2 * seconds
             continue
-        after = gateway.child.parts_ms()
+        ended = gateway.child.parts_ms()
         grown = gateway.entries() - held
         if gateway.config and not run.requests <= grown <= run.requests + asked + ITS_OWN:
             raise BenchError(f"{run.requests} inquiries left {grown} entries in the ledger")
-        if not gateway.config:
+        if not gateway.config or warming:
             return run
-        return run._replace(parts={part: (after[part] - parts[part]) / run.requests for part in parts})
+        gateway.rest()
+        later = gateway.child.parts_ms()["projector"] - ended["projector"]
+        ended["projector"] += later
+        each = {part: (ended[part] - parts[part]) / run.requests for part in parts}
+        return run._replace(cpu_ms=run.cpu_ms + later / run.requests, parts=each)
 
 
 def row(name: str, connections: int, run: Measured, *, bench: str = "journey", **more: Any) -> Row:
