@@ -7,8 +7,10 @@ is told as it was drawn: `DUTYBOUND_SHRINK=1` makes it as small as can be, which
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import Code, Refusal
 from tests.properties.scenes import DRAWN, MORE, Scene, Staged, stage
+from tests.scanning.keeping import FOLDER
 from tests.world import World
 
 _PHASES = (Phase.generate, Phase.shrink) if os.environ.get("DUTYBOUND_SHRINK") else (Phase.generate,)
@@ -41,7 +44,7 @@ def holds(check: Callable[..., None], *drawn: st.SearchStrategy[Any], examples: 
 
 
 def is_found(check: Callable[..., None], *drawn: st.SearchStrategy[Any], examples: int = 300) -> None:
-    """Assert that the planted fault breaks `check` on some example."""
+    """Assert that the planted fault breaks `check` on some example. What it lets through is no finding of the scan."""
 
     @seed(DRAWN)
     @settings(
@@ -56,7 +59,11 @@ def is_found(check: Callable[..., None], *drawn: st.SearchStrategy[Any], example
     def run(values: tuple[Any, ...]) -> None:
         check(*values)
 
-    with pytest.raises(AssertionError):
+    with (
+        tempfile.TemporaryDirectory(prefix="planted-") as folder,
+        mock.patch.dict(os.environ, {FOLDER: folder}),
+        pytest.raises(AssertionError),
+    ):
         run()
 
 

@@ -91,6 +91,14 @@ async def test_a_shard_that_is_not_registered_does_not_count(tmp_path: Path) -> 
         verify_store(store, VERIFIERS)
 
 
+async def test_a_shard_is_whole_between_its_opening_and_its_registration(tmp_path: Path) -> None:
+    await written(tmp_path)
+    store = store_in(tmp_path)
+    async with opened(store, shard="7"):
+        found = verify_store(store, VERIFIERS)
+    assert (f"{ORIGIN}/7", 0) in [(shard.origin, shard.size) for shard in found]
+
+
 async def test_shards_from_before_there_was_a_registry_are_registered_with_it(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     async with opened(store) as one, opened(store) as other:
