@@ -19,6 +19,7 @@ from sqlalchemy import func, select, text
 from gateway.catalogue.model import Period
 from gateway.errors import VerificationFailed
 from gateway.inquiry.counting import known
+from gateway.ledger.projections import projector
 from gateway.ledger.projections.projector import seen_of
 from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.projected import Projected
@@ -205,7 +206,8 @@ async def test_nobody_is_named(store: Store) -> None:
             assert name not in said
 
 
-async def test_rows_whose_period_ended_are_removed_and_no_others(store: Store) -> None:
+async def test_rows_whose_period_ended_are_removed_and_no_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "_ROUND", 0.0)  # each turn looks for them
     async with contextlib.AsyncExitStack() as stack:
         office = await office_with(store, stack, 3)
         allowed = purpose(1, P1D)
@@ -218,7 +220,7 @@ async def test_rows_whose_period_ended_are_removed_and_no_others(store: Store) -
         office.now += 1.5 * DAY
         assert await office.ask(allowed, Ask("market", None, (8,))) == "counted"
         await office.enter()
-        while office.projector.turn() or rows(store) > 2:
+        while office.projector.turn():
             pass
         assert rows(store) == 2
 
