@@ -32,10 +32,10 @@ from connectors.base import (
 from connectors.database.bounding import MOST
 from connectors.database.failing import INVALID, REFUSED, TIMEOUT, UNAVAILABLE, of_rows, refused
 from connectors.database.opening import DATABASE_KEYS, open_engine
-from connectors.database.reading import Readers, examine
+from connectors.database.reading import CrowdedError, Readers, examine
 from connectors.database.table import RowLimits, Table, read_table
 from connectors.explaining import tables
-from connectors.kit.breaker import Breaker, read_breaker
+from connectors.kit.breaker import CROWDED, Breaker, read_breaker
 from connectors.kit.source import invalid, read_datasets, unmapped
 
 DEPARTMENT_KEYS = ("kind", "url", *DATABASE_KEYS, "limits", "datasets")
@@ -72,6 +72,9 @@ class SqlConnector:
         outcomes: dict[_Key, Outcome] = {}
         try:
             await self._readers.run(lambda connection, until: self._read(connection, request, until, outcomes), end)
+        except CrowdedError:
+            self._breaker.unsent()
+            return _all(request, CROWDED)
         except TimeoutError:
             outcomes = _all(request, TIMEOUT)
         except SQLAlchemyError:

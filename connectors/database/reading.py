@@ -23,11 +23,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connectors.database.opening import protect
 from connectors.database.rights import Place, beyond_reading
+from connectors.kit.breaker import SOON
 
 _GRACE = 0.25
 """Seconds past the end in which the database may end a statement by itself, which leaves the connection whole."""
 
 T = TypeVar("T")
+
+
+class CrowdedError(TimeoutError):
+    """Nothing was read, since all threads were at other readings for all that time."""
 
 
 class _Lease:
@@ -36,7 +41,7 @@ class _Lease:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: Any = None
-        self.answered = self.ended = False
+        self.began = self.answered = self.ended = False
 
     def hold(self, connection: Any) -> None:
         with self._lock:
@@ -94,7 +99,8 @@ class Readers:
     async def run(self, work: Callable[[sa.Connection, float], T], end: float) -> T:
         """What `work` gives, in one read-only transaction that ends at `end`, on the event loop's clock.
 
-        `work` is also told that time on `time.monotonic`'s clock. Raises `TimeoutError`, and what `work` raises.
+        `work` is also told that time on `time.monotonic`'s clock. Raises `TimeoutError`, and what `work` raises;
+        `CrowdedError` where no thread was free in time.
         """
         loop = asyncio.get_running_loop()
         left = end - loop.time()
@@ -116,8 +122,13 @@ class Readers:
                 timer.cancel()
 
         future.add_done_callback(over)
-        async with asyncio.timeout_at(end):
-            return await asyncio.shield(future)
+        try:
+            async with asyncio.timeout_at(end - SOON):
+                return await asyncio.shield(future)
+        except TimeoutError as error:
+            if not lease.began:
+                raise CrowdedError from error
+            raise
 
     def _read(self, lease: _Lease, work: Callable[[sa.Connection, float], T], until: float) -> T:
         for last in (False, True):
@@ -132,6 +143,7 @@ class Readers:
         raise TimeoutError
 
     def _once(self, lease: _Lease, work: Callable[[sa.Connection, float], T], until: float) -> T:
+        lease.began = True
         with self._engine.connect() as connection:
             lease.hold(connection.connection.driver_connection)
             try:

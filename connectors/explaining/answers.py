@@ -119,6 +119,9 @@ async def _fault(caller: Caller, fault: TransportFault, asked: Asked, of_all: No
                 of_all.add((found.key,), found.wrong)
             else:
                 of_one.add(asked.place, what, kind="slow")
+        case TransportFault.CROWDED:
+            what = f"no free place within {options.timeout:g} s for one more question; let more be asked at once"
+            of_all.add(("limits", "concurrency"), what, kind="slow")
         case TransportFault.TOO_LARGE:
             what = (
                 f"the answer has more than {options.max_bytes} bytes unpacked (`limits.max_bytes`), more than"

@@ -57,6 +57,8 @@ class BoundedTransport(httpx.AsyncBaseTransport):
             again = {b"retry-after": answer.retry_after.encode("latin-1")} if answer.retry_after else {}
             return httpx.Response(answer.status, headers=again, stream=_Body(answer.body))
         told = FAILURES[answer].detail
+        if answer is TransportFault.CROWDED:
+            raise httpx.PoolTimeout(told)
         if answer is TransportFault.TIMEOUT:
             raise httpx.ReadTimeout(told)
         if answer is TransportFault.UNAVAILABLE:

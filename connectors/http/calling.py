@@ -272,7 +272,9 @@ class Caller:
             failure = FAILURES[answer]
         if wait:
             self._breaker.come_back(now, wait)
-        if failure.retryable:
+        if answer is TransportFault.CROWDED:
+            self._breaker.unsent()
+        elif failure.retryable:
             self._breaker.failed(now)
         else:
             self._breaker.worked(now)

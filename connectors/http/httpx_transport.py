@@ -18,6 +18,7 @@ import httpcore
 from connectors.http.tls import tls_context
 from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
+from connectors.kit.breaker import SOON
 
 _TURN = 8
 """Chunks that are read before others have a turn: h11 reads them in Python, and thousands may come at once."""
@@ -49,8 +50,14 @@ class HttpxTransport:
         if within <= 0:
             return TransportFault.TIMEOUT
         watched = _Watched(self._options.max_bytes + MAX_AROUND)
+        end = asyncio.get_running_loop().time() + min(within, self._options.timeout)
         try:
-            async with asyncio.timeout(min(within, self._options.timeout)), self._places:
+            async with asyncio.timeout_at(end - SOON):
+                await self._places.acquire()
+        except TimeoutError:
+            return TransportFault.CROWDED
+        try:
+            async with asyncio.timeout_at(end):
                 return await self._send(watched, method, url, headers, body)
         except _Refused as refused:
             return refused.fault
@@ -61,6 +68,8 @@ class HttpxTransport:
             return TransportFault.INVALID if watched.answered and not watched.ended else TransportFault.UNAVAILABLE
         except (httpcore.NetworkError, httpcore.UnsupportedProtocol, OSError, RuntimeError):
             return TransportFault.UNAVAILABLE
+        finally:
+            self._places.release()
 
     async def _send(
         self, watched: _Watched, method: str, url: str, headers: Mapping[str, str], body: bytes | None

@@ -25,6 +25,7 @@ from connectors.http.connection import Connection
 from connectors.http.tls import tls_context
 from connectors.http.transport import Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
+from connectors.kit.breaker import SOON
 
 IDLE = 30.0
 """Seconds after which a kept connection is closed."""
@@ -135,8 +136,10 @@ class PooledTransport:
         fresh: bool,
         proof: bytes,
     ) -> Response | TransportFault:
-        if end <= loop.time() or (self._active >= self._options.connections and not await self._wait(loop, end)):
+        if end <= loop.time():
             return TransportFault.TIMEOUT
+        if self._active >= self._options.connections and not await self._wait(loop, end - SOON):
+            return TransportFault.CROWDED
         self._active += 1
         key, lease = (origin.text, lane), None
         try:

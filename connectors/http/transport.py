@@ -29,12 +29,15 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from connectors.base import Failure, Fault, Flaw
+from connectors.kit.breaker import CROWDED
 
 
 class TransportFault(enum.Enum):
     """Why there is no answer."""
 
     TIMEOUT = "timeout"
+    CROWDED = "crowded"
+    """It was never sent: all that time, as many requests were under way as may be."""
     UNAVAILABLE = "unavailable"
     TOO_LARGE = "too large"
     REDIRECT = "redirect"
@@ -43,6 +46,7 @@ class TransportFault(enum.Enum):
 
 FAILURES: Mapping[TransportFault, Failure] = {
     TransportFault.TIMEOUT: Failure(Fault.TIMEOUT, True, "no whole answer in time"),
+    TransportFault.CROWDED: CROWDED,
     TransportFault.UNAVAILABLE: Failure(Fault.UNAVAILABLE, True, "no connection, or it broke"),
     TransportFault.TOO_LARGE: Failure(
         Fault.INVALID, False, "answer over `max_bytes`, or too much around it", Flaw.SIZE

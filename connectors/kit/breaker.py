@@ -14,6 +14,10 @@ from typing import NamedTuple
 
 from connectors.base import Config, Failure, Fault
 
+CROWDED = Failure(Fault.TIMEOUT, True, "never sent: as many were asked at once as `limits.concurrency` lets")
+"""What became of a call that waited for a free place until its time was over."""
+SOON = 0.002
+"""Seconds before its time is over at which a call stops waiting for a place: later, whoever made it may be gone."""
 LONGEST = 300.0
 """Seconds for which a department is left alone at most because it said so."""
 
@@ -104,6 +108,10 @@ class Breaker:
         self._trying = False
         if now >= end - 0.001:  # a timer may fire just before its time
             self.failed(now)
+
+    def unsent(self) -> None:
+        """The call was never made, since there was no place for it: that says nothing of the department."""
+        self._trying = False
 
     def come_back(self, now: float, seconds: float) -> None:
         """The department answered that it is not to be asked for so long."""

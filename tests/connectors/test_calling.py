@@ -17,8 +17,8 @@ from connectors import rest
 from connectors.base import Failure, RecordRequest
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
-from connectors.kit.breaker import Breaker, BreakerLimits, retry_after
-from connectors.prompt.fan import asked
+from connectors.kit.breaker import CROWDED, Breaker, BreakerLimits, retry_after
+from connectors.prompt.fan import Fan, asked
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
 from tests.connectors.test_rest import config, row
@@ -135,6 +135,35 @@ async def test_an_invalid_answer_does_not_open_the_breaker(raw: bytes, transport
     ):
         assert [await fault(connector) for _ in range(5)] == ["SOURCE_INVALID"] * 5
     assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize("transport", ["pooled", "httpx"])
+async def test_waiting_for_a_place_in_vain_does_not_open_the_breaker(transport: str) -> None:
+    """It is the gateway that has too much to ask: the department has not even been asked."""
+    free = asyncio.Event()
+
+    async def held(request: Request, writer: asyncio.StreamWriter) -> None:
+        await free.wait()
+        writer.write(GOOD)
+
+    limits = config("", concurrency=1, timeout="20s", breaker={"failures": 2})
+    async with (
+        serve(held) as server,
+        connected(rest.build, limits | {"base_url": server.url, "transport": transport}) as connector,
+    ):
+        first = asyncio.create_task(fetch(connector, ask("arrears", "period")))
+        await until_async("the first to be asked", lambda: server.requests)
+        for within in (0.05, 0.1):
+            fan, got = Fan(asyncio.get_running_loop().time() + within), list[Any]()
+            for _ in range(5):
+                request = RecordRequest((ask("arrears", "period"),), asyncio.get_running_loop().time() + within)
+                fan.ask(connector, request, got.append)
+            assert await fan.answered() == 0, "none was still waiting"
+            assert [each[ACME, "arrears"].detail for each in got] == [CROWDED.detail] * 5
+        free.set()
+        assert isinstance((await first)[ACME, "arrears"], list)
+        assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
+    assert len(server.requests) == 2
 
 
 def test_an_open_breaker_lets_one_call_through_at_a_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 import sqlite3
@@ -180,6 +181,21 @@ ENDLESS = (
     "CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
     " SELECT arrears.* FROM arrears, n WHERE n.i < 0"
 )
+
+
+async def test_waiting_for_a_thread_in_vain_does_not_open_the_breaker(folder: Path) -> None:
+    with sqlite3.connect(folder / "tax.db") as database:
+        database.execute(ENDLESS)
+    slow = {"arrears": {**DATASETS["arrears"], "table": "slow"}, "awards": DATASETS["awards"]}
+    limits = {"timeout": "2s", "concurrency": 1, "breaker": {"failures": 2}}
+    async with connected(sql.build, config(datasets=slow, limits=limits), folder) as connector:
+        first = asyncio.create_task(fault(connector))
+        await asyncio.sleep(0)
+        crowd = [fault(connector, ask("awards", "title"), within=0.1) for _ in range(4)]
+        assert await asyncio.gather(*crowd) == ["SOURCE_TIMEOUT"] * 4
+        assert await first == "SOURCE_TIMEOUT"
+        outcome = (await fetch(connector, ask("awards", "title")))[ACME, "awards"]
+        assert not isinstance(outcome, Failure), "one failed, and the others were never asked"
 
 
 async def test_a_statement_without_end_is_ended(folder: Path) -> None:
