@@ -110,7 +110,7 @@ class Breaker:
             self.failed(now)
 
     def unsent(self) -> None:
-        """The call was never made, since there was no place for it: that says nothing of the department."""
+        """The call was never made, since there was no place for it, and the department is not to blame."""
         self._trying = False
 
     def come_back(self, now: float, seconds: float) -> None:
