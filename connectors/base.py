@@ -239,7 +239,7 @@ class Config(Protocol):
     def mapping(
         self, required: Iterable[str] = (), optional: Iterable[str] = (), *, any_key: bool = False
     ) -> Mapping[str, Config]:
-        """The entries by key; any key can be looked up. What is missing, unknown or there twice is told."""
+        """The entries by key; any key can be looked up. What is missing, unknown or there twice is reported."""
 
     def plain(self) -> Any:
         """The value as JSON has it: objects, lists, texts, whole numbers, `true`, `false` and `null`."""

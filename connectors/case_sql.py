@@ -34,7 +34,7 @@ _CONNECTIONS = 8
 
 
 class SqlCases:
-    """Fills `connectors.base.CaseRegistry`. `is_open` reads the value of the column that says whether it is."""
+    """Fills `connectors.base.CaseRegistry`. `is_open` reads the value of the column for whether it is."""
 
     def __init__(
         self,

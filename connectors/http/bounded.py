@@ -21,7 +21,7 @@ _OURS = frozenset({"host", "user-agent", "accept-encoding", "connection", "conte
 def bounded_client(
     options: TransportOptions, context: ssl.SSLContext | None = None, resolve: Resolve | None = None
 ) -> httpx.AsyncClient:
-    """A client whose answers have at most `options.max_bytes`. `context` replaces TLS as the options say.
+    """A client whose answers have at most `options.max_bytes`. `context` replaces TLS as the options have it.
 
     With `resolve` it connects to the addresses that this gives, and to no others.
     """

@@ -52,7 +52,7 @@ class _Origin(NamedTuple):
 
 
 class PooledTransport:
-    """Fills `connectors.http.transport.Transport`. For one event loop. `context` replaces TLS as the options say.
+    """Fills `connectors.http.transport.Transport`. For one event loop. `context` replaces TLS as the options have it.
 
     With `resolve`, a connection is made to an address that it gave, and to no other; TLS is still of the host's name.
     """

@@ -104,7 +104,7 @@ class Breaker:
             self._open_until = max(self._open_until, now + self._limits.open_for)
 
     def abandoned(self, now: float, end: float) -> None:
-        """The call was cancelled. That says nothing of the department, unless its time was over."""
+        """The call was cancelled. That is no sign of the department's state, unless its time was over."""
         self._trying = False
         if now >= end - 0.001:  # a timer may fire just before its time
             self.failed(now)

@@ -49,7 +49,7 @@ def different(datasets: Iterable[tuple[Config, str, object]], what: str) -> None
 
 
 def read_datasets(datasets: Config, shapes: Mapping[str, DatasetShape]) -> Iterator[tuple[Config, DatasetShape]]:
-    """Each dataset with its shape in the catalogue. One that the catalogue has not is the gateway's to tell."""
+    """Each dataset with its shape in the catalogue. One that the catalogue has not is the gateway's to report."""
     entries = datasets.mapping(any_key=True)
     if datasets.is_mapping and not entries:
         datasets.problem("map at least one dataset")

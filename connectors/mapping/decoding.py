@@ -48,7 +48,7 @@ class SubjectMapping(NamedTuple):
 
 
 class Mapped(msgspec.Struct, frozen=True):
-    """How one dataset stands in its source. `subject` is `None` where the source does not say (`not_returned`).
+    """How one dataset stands in its source. `subject` is `None` where the source does not name it (`not_returned`).
 
     With `one_record` one record or null stands at `records`, not a list.
     """

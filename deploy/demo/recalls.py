@@ -38,7 +38,7 @@ ASKED: Mapping[str, str] = {
 
 
 class Recalls:
-    """The scenes over one running region. `told` is what `demo.json` will say."""
+    """The scenes over one running region. `told` is what `demo.json` will have."""
 
     def __init__(self, region: Region, told: Mapping[str, Any], stage: Stage, case: Callable[[str, str], str]) -> None:
         self._region, self._told, self._stage, self._case = region, told, stage, case

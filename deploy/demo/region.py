@@ -32,7 +32,7 @@ _W = (Kind.WITHDRAWN,)
 
 
 class Named(NamedTuple):
-    """A subject that `var/demo.json` names. `kinds` lists each dataset's records; `what` says it in words."""
+    """A subject that `var/demo.json` names. `kinds` lists each dataset's records; `what` has it in words."""
 
     who: Who
     kinds: Mapping[str, tuple[Kind, ...]]

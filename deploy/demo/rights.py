@@ -74,7 +74,7 @@ query Subsidy($id: IdentifierInput!) @inquiry(purpose: SUBSIDY_ASSESSMENT) {
 
 
 class Rights:
-    """The scenes over one running region. `told` is what `demo.json` will say, `noticed` what the portal was told."""
+    """The scenes over one running region. `told` is what `demo.json` will have, `noticed` what the portal was sent."""
 
     def __init__(
         self, told: Mapping[str, Any], stage: Stage, case: Callable[[str, str], str], noticed: Callable[[], list[str]]

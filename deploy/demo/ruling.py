@@ -28,7 +28,7 @@ _EXAMINED = 200.0
 
 
 class Ruling:
-    """The scene over one running region. `told` is what `demo.json` will say; `ask` asks for an amount of wages."""
+    """The scene over one running region. `told` is what `demo.json` will have; `ask` asks for an amount of wages."""
 
     def __init__(self, place: Place, told: Mapping[str, Any], stage: Stage, ask: Callable[[], Reply]) -> None:
         self._place, self._told, self._stage, self._ask = place, told, stage, ask

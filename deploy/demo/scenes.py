@@ -55,7 +55,7 @@ query Tender($id: IdentifierInput!, $case: String!) @inquiry(purpose: TENDER_QUA
 
 
 class Scenes:
-    """The scenes over one running region. `told` is what `demo.json` will say."""
+    """The scenes over one running region. `told` is what `demo.json` will have."""
 
     def __init__(self, region: Region, told: Mapping[str, Any], stage: Stage) -> None:
         self._region, self._told, self._stage = region, told, stage

@@ -88,7 +88,7 @@ _USUAL = Reporting()
 
 
 class Reported(NamedTuple):
-    """What became of a record, as it is reported. `subject` is its scheme and value; `""` where nothing is told."""
+    """What became of a record, as it is reported. `subject` is its scheme and value; `""` where none was given."""
 
     subject: tuple[str, str]
     dataset: str
@@ -103,7 +103,7 @@ def reported(
     catalogue: Catalogue, department: str, subject: Mapping[str, Any], record: Mapping[str, Any],
     event: str, new_version: object, reason: object,
 ) -> Reported:  # fmt: skip
-    """A report, read; raises `Refusal`. `record` names the dataset, the record and, where it is told, the version."""
+    """A report, read; raises `Refusal`. `record` names the dataset, the record and, where it was given, the version."""
     about = inputs.identifier(catalogue, subject)
     dataset = catalogue.datasets.get(str(record["dataset"]))
     if (
@@ -128,7 +128,7 @@ def reported(
 
 
 class ChangeActs:
-    """The acts that report changes. `reporting` is what `sources.yaml` says of each department's systems."""
+    """The acts that report changes. `reporting` is what `sources.yaml` has of each department's systems."""
 
     def __init__(self, office: Office, reporting: Mapping[str, Reporting]) -> None:
         self._office, self._reporting = office, reporting

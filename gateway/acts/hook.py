@@ -103,7 +103,7 @@ class _NotTaken(Exception):
 
 
 class ChangeHook:
-    """The route. `reporting` is what `sources.yaml` says of each department's systems; `now` gives epoch seconds."""
+    """The route. `reporting` is what `sources.yaml` has of each department's systems; `now` gives epoch seconds."""
 
     def __init__(self, office: Office, reporting: Mapping[str, Reporting], now: Callable[[], float]) -> None:
         self._office, self._now = office, now

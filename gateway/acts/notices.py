@@ -53,7 +53,7 @@ class _Nudge(NamedTuple):
 
 
 class Notices:
-    """Sends nudges, a task for each receiver. `heard` is told, by receiver, while one does not take them.
+    """Sends nudges, a task for each receiver. `heard` is called, by receiver, while one does not take them.
 
     `now` is the time that they are signed at.
     """

@@ -60,7 +60,7 @@ Do = Callable[[Asked], Awaitable[Acted]]
 
 
 class Plain:
-    """Makes the routes. `public_url` is the gateway's, for proofs; `defect` is told of what nobody expected."""
+    """Makes the routes. `public_url` is the gateway's, for proofs; `defect` is called with what nobody expected."""
 
     def __init__(
         self,

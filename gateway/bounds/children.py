@@ -58,7 +58,7 @@ class OneAtATime(Generic[_Asked, _Found]):
         self._turns = Turns(1, 1, waiting - 1)
 
     async def ask(self, asked: _Asked) -> _Found:
-        """What comes of it. Raises `Refusal`: where others wait, as `busy` says, or where it cannot be done."""
+        """What comes of it. Raises `Refusal`: where others wait, in the words of `busy`, or where it cannot be done."""
         try:
             await self._turns.take(None)
         except Crowded as error:

@@ -75,7 +75,7 @@ ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 class Parts:
-    """What all visits share. `defect` is told of what nobody expected, with the id that people can quote.
+    """What all visits share. `defect` is called with what nobody expected, and the id that people can quote.
 
     `department` gives the department of those who sign in by a login, `""` where it is of none.
     """
@@ -181,7 +181,7 @@ def away(place: str) -> Response:
 async def framed(
     parts: Parts, template: str, session: Session | None, room: str, status: int, request: Request, **values: Any
 ) -> Response:
-    """A page in its frame. What the session had to tell once is told here."""
+    """A page in its frame. What the session had to show once is shown here."""
     said = session.said if session is not None else None
     if session is not None and said is not None:
         session.said = None

@@ -49,7 +49,7 @@ class Kept(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file of a draft. `seen` stands for what it says, for whoever changes it."""
+    """A file of a draft. `seen` stands for its text, for whoever changes it."""
 
     name: str
     text: str

@@ -39,7 +39,7 @@ _LONG = 30.0
 
 @contextlib.contextmanager
 def kept(module: str, config: Path, name: str, first: Early | None = None) -> Iterator[None]:
-    """Keep a process of `module` as long as this lasts. `name` is its part's, in what is told to the log.
+    """Keep a process of `module` as long as this lasts. `name` is its part's, in what is logged.
 
     The `first` one may be there already; those that take its place are started.
     """

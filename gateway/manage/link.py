@@ -49,7 +49,7 @@ class Link:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """Report why a start failed, where it does. What is not one of our own refusals is told by its type alone."""
+        """Report why a start failed, where it does. What is no refusal of our own is reported by its type alone."""
         try:
             yield
         except Exception as error:

@@ -74,7 +74,7 @@ def proposal(
 
 
 def missing(row: Proposal, found: Judged, at: datetime.datetime) -> dict[str, Any]:
-    """What is missing, figure by figure. `notice`: oversight was not told yet, or not long enough ago."""
+    """What is missing, figure by figure. `notice`: oversight was not notified yet, or not long enough ago."""
     opens = opens_at(row)
     return {
         "officers": found.officers,

@@ -55,9 +55,9 @@ class Turn(NamedTuple):
 
 
 async def again(turn: Turn, heard: Heard, stopping: asyncio.Event, in_doubt: Callable[[], bool]) -> None:
-    """Take turns until it is to stop. `heard` is told by the turn's name why it stands still.
+    """Take turns until it is to stop. `heard` gets by the turn's name why it stands still.
 
-    While the time is in doubt nothing is due, and that is told by the clock's own name.
+    While the time is in doubt nothing is due, and that is reported by the clock's own name.
     """
     failures = 0
     try:

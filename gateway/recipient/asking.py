@@ -20,7 +20,7 @@ MOST = 16 * 2**20
 
 
 class Unreachable(Exception):
-    """There was no answer, or none that can be used; it can be asked again. Says what happened."""
+    """There was no answer, or none that can be used; it can be asked again. The text is what happened."""
 
 
 class Refused(Exception):

@@ -37,7 +37,7 @@ class Turned(NamedTuple):
 
 
 class Client:
-    """A recipient. `doing` does what a task asks; `say` is told what went wrong, without a word about a subject."""
+    """A recipient. `doing` does what a task asks; `say` gets what went wrong, without a word about a subject."""
 
     def __init__(self, config: Config, register: Register, doing: Doing, say: Callable[[str], object] | None = None):
         self._config, self._register, self._doing = config, register, doing

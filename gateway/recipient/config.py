@@ -1,4 +1,4 @@
-"""The client's configuration, `client.yaml`. All that is wrong with it is told at once, with file, line and fix.
+"""The client's configuration, `client.yaml`. All that is wrong with it is reported at once, with file, line and fix.
 
 No secret stands here: a file is named for each, which only its owner may read. Paths are seen from the file's folder.
 """

@@ -83,7 +83,7 @@ def task(register: Register, recall: Recall) -> tuple[Task, str] | None:
 
 
 class Printing:
-    """A person does it: a line names what, once for as long as this runs. It is answered once the person says so."""
+    """A person does it: a line names what, once while this runs. It is answered once the person confirms it."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()

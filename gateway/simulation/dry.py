@@ -148,7 +148,7 @@ def _name(outcome: Outcome | None) -> str:
 
 class DryRuns:
     """The dry run that is on, for one process. `load` gives the rule set of a stored digest, and blocks; `active` the
-    one that is served; `told` counts for the metrics, `heard` is told that something is out of order."""
+    one that is served. `told` counts for the metrics, `heard` gets what is out of order."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The `dutybound store` commands. Exit codes: 0 done, 1 refused, said in one sentence."""
+"""The `dutybound store` commands. Exit codes: 0 done, 1 refused, with one sentence why."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def place(error: BaseException, last: int = 8) -> list[str]:
 
 
 class Log:
-    """Writes JSON lines. Each method is one kind of event, and its arguments are all that it can say."""
+    """Writes JSON lines. Each method is one kind of event, and its arguments are all that it can have."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -42,7 +42,7 @@ class Log:
         self._write("check_failed", "error", check=check, error=type(error).__name__, place=place(error))
 
     def projection_stopped(self, shard: str, entry: int) -> None:
-        """An entry that cannot be read: no projection gets beyond it. `ledger verify` tells more."""
+        """An entry that cannot be read: no projection gets beyond it. `ledger verify` reports more."""
         self._write("projection_stopped", "error", shard=shard, entry=entry)
 
     def state(self, event: str, /, *, level: str = "info", **facts: str | int) -> None:

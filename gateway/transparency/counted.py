@@ -34,9 +34,9 @@ class Counted(NamedTuple):
 
 
 class More(NamedTuple):
-    """One more of something. `recall`: of an answer, the recall that it answers, by which the time that it took is
-    known; `dataset`: of an objection, what it is to, by which its department is known; `held`: of an inquiry, whether
-    nothing may be told of it before its month is closed."""
+    """One more of something. `recall` is, of an answer, the recall that it answers: the time that it took follows from
+    it. `dataset` is, of an objection, what it is to: its department follows from it. `held` is, of an inquiry, whether
+    nothing of it may be published before its month is closed."""
 
     counted: Counted
     recall: str = ""

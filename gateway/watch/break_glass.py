@@ -61,7 +61,7 @@ class Use(NamedTuple):
 
 
 class BreakGlass:
-    """The uses of one store. `alert` is told of each at once: inquiry id, requester's client, purpose."""
+    """The uses of one store. `alert` gets each at once: inquiry id, requester's client, purpose."""
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ def routes(
     changed: Callable[[str, str | None], Awaitable[None]],
     now: Callable[[], float],
 ) -> list[Route]:
-    """The route. `secrets` by registry; `changed` is told a registry and a case, or None for any of its cases; it
+    """The route. `secrets` by registry; `changed` gets a registry and a case, or None for any of its cases; it
     raises `ConnectionError` where the notice has to be sent again.
     """
     taken: TTLCache[tuple[str, str], None] = TTLCache(_REMEMBERED, 2.0 * TOLERANCE)

@@ -25,7 +25,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+\.)\s)|\n(?=#)|(?<=\|)\n")
 _MARKER = re.compile(r"^\s*(?:[-*+]|\d+\.|#+|>)\s+")
 _END = re.compile(r"(?<=[.!?])[)\"'”]*\s+(?=[(\"'“]?[A-Z0-9`*\[{_])")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|Art|No|vs|P|R|M|W)\.$")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|Arts?|No|vs|P|R|M|W)\.$")
 _PLACEHOLDER = "`X`"
 
 
@@ -93,7 +93,7 @@ def modules(folders: tuple[str, ...] = CODE) -> list[Path]:
 
 
 def of_docstrings(file: Path) -> Iterator[Sentence]:
-    """The first sentence of each public docstring of a module: its own, its classes', its functions'."""
+    """The first paragraph of each public docstring of a module: its own, its classes', its functions'."""
     name = str(file.relative_to(ROOT))
 
     def below(node: ast.Module | ast.ClassDef) -> Iterator[tuple[int, str]]:
@@ -110,9 +110,8 @@ def of_docstrings(file: Path) -> Iterator[Sentence]:
                     yield inner.lineno, text
 
     for line, text in below(ast.parse(file.read_text("utf-8"))):
-        first = next(split(plain(text.split("\n\n")[0])), None)
-        if first:
-            yield Sentence(f"{name}:{line}", first)
+        for sentence in split(plain(text.split("\n\n")[0])):
+            yield Sentence(f"{name}:{line}", sentence)
 
 
 def of_messages(file: Path) -> Iterator[Sentence]:

@@ -1,4 +1,4 @@
-"""Plain words in what people read: the READMEs, `--help`, errors, texts of pages and first sentences of docstrings.
+"""Plain words in what people read: the READMEs, `--help`, errors, texts of pages and first paragraphs of docstrings.
 
 No sentence has over 30 words; none uses "a" where "per" is meant, nor "say" or "tell" of a program. A code span and a
 formatted value are one word each; a semicolon does not end a sentence.

@@ -42,7 +42,7 @@ class Dataset(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """What is proposed for a department. `passed` says what is not, and why."""
+    """What is proposed for a department. `passed` lists what is not, and why."""
 
     department: str
     described: Described

@@ -19,7 +19,7 @@ MOST_PASSED = 200
 
 
 class Said(NamedTuple):
-    """One value of a file. `text` is None for a gap; then `why` says what to write, and else why it is a guess.
+    """One value of a file. `text` is None for a gap; then `why` is what to write, and else why it is a guess.
 
     Without a `why` the description says it in so many words.
     """

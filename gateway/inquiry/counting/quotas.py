@@ -1,4 +1,4 @@
-"""Quotas by distinct subject (Arts. 27, 28(1)(2)): how many subjects a purpose lets an official and a requester reach.
+"""Quotas by distinct subject (Arts. 27, 28(1)(2)): the reach of an official, and of a requester, under one purpose.
 
 What is counted is subjects, not questions: asking again about one that was asked about within the window is free,
 however it is asked. Windows slide: within no hour, and within no 86,400 seconds, are there more distinct subjects than

@@ -89,7 +89,7 @@ class Writer:
         self._active = (0, "")
 
     async def act(self, planned: Planned) -> Done:
-        """Have an act made. Raises `Refusal`; then it does not stand, unless the ledger could not say so."""
+        """Have an act made. Raises `Refusal`; then it does not stand, unless the ledger could not report it."""
         queue = self._queues[planned.bulk]
         if len(queue) >= WAITING[planned.bulk]:
             raise Refusal(Code.LEDGER_UNAVAILABLE, "too many acts wait; try again later", headers={"Retry-After": "1"})

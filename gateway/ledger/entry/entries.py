@@ -224,7 +224,7 @@ class Refused(Entered, frozen=True, tag="refusal"):
 
 
 class WithheldRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A record that a restraint held back. `subject` is the position of the subject in what was told.
+    """A record that a restraint held back. `subject` is the position of the subject in what was disclosed.
 
     `faulty`: its department gave a value in it that cannot be used, which nobody else was told.
     """

@@ -46,7 +46,7 @@ class _Catalogue(msgspec.Struct):
 
 
 class Titles(NamedTuple):
-    """Titles by id; of a purpose its laws too, of a kind of record its fields'. `source` says where they are from."""
+    """Titles by id; of a purpose its laws too, of a kind of record its fields'. `source` is where they are from."""
 
     departments: Mapping[str, str] = {}
     purposes: Mapping[str, tuple[str, Sequence[str]]] = {}

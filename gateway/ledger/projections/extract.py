@@ -62,7 +62,7 @@ _shares: msgspec.json.Decoder[list[Share]] = msgspec.json.Decoder(list[Share])
 
 
 class Count(NamedTuple):
-    """What an inquiry is counted by, with the places of its subjects. `at` is when it was told, in microseconds."""
+    """What an inquiry is counted by, with the places of its subjects. `at` is when it was answered, in microseconds."""
 
     id: str
     at: int

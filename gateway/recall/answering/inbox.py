@@ -1,4 +1,4 @@
-"""`recalls`: a recipient's inbox. It is the truth: a webhook only says that there is something in it (Art. 47).
+"""`recalls`: a recipient's inbox. It is the truth: a webhook only reports that there is something in it (Art. 47).
 
 It has what is not done yet, oldest first: a recall that was refused stays, since its term goes on. Neither a
 suspension, nor the end of a grant, nor how much was asked keeps anybody from it. Each page leaves a `view`.

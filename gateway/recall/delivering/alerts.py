@@ -69,7 +69,7 @@ class _New(NamedTuple):
 
 
 class Alerts:
-    """Alerts of some kinds, in one process. `heard` is told while the operator's address takes none."""
+    """Alerts of some kinds, in one process. `heard` is called while the operator's address takes none."""
 
     def __init__(
         self,

@@ -72,7 +72,7 @@ class _Lane:
 
 
 class Delivering:
-    """Delivers, in one process. `heard` is told, by client, while one takes nothing; `count` of each try's outcome."""
+    """Delivers, in one process. `heard` gets each client that takes nothing, `count` each try's outcome."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ from gateway.rules.ruleset import RuleSet
 
 
 class What(enum.Enum):
-    """What can be changed. The value says who changes it."""
+    """What can be changed. The value is who changes it."""
 
     SCOPE = ("the request", 1)
     CONSENT = ("the request", 2)

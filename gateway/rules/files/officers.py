@@ -55,9 +55,9 @@ class Officer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Officers(msgspec.Struct, frozen=True):
-    """The contents of the file, by name. `days` is how long an approval counts, `digest` the SHA-256, in hexadecimal,
-    of the canonical form of all of it, with issuers as the file writes them; empty where there is no file. Where not
-    `simulated`, a proposal can be approved that nobody simulated."""
+    """The contents of the file, by name. `days` is how long an approval counts. `digest` is the SHA-256, in
+    hexadecimal, of the canonical form of all of it, with issuers as the file writes them; empty where there is no file.
+    Where not `simulated`, a proposal can be approved that nobody simulated."""
 
     entries: Mapping[str, Officer] = {}
     signed: bool = False

@@ -45,8 +45,8 @@ def identity(name: str) -> tuple[int, int] | None:
 
 
 def write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
-    """Put the file into WAL mode, where it is not. SQLite begins that as a read and lets no read wait to become a write
-    (two that did would wait for each other), so whoever finds another at it is to try again."""
+    """Put the file into WAL mode, where it is not. SQLite begins that as a read and lets no read wait to become a
+    write: two that did would wait for each other. So whoever finds another at it tries again."""
     end = time.monotonic() + seconds
     while True:
         try:

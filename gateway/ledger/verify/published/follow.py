@@ -47,8 +47,8 @@ Progress = Callable[[str, int, int], None]
 
 
 class Followed(NamedTuple):
-    """A log that is whole. `seen` is the size that was last seen before; `claims` of receipts are `published`,
-    `pending` ones are younger than the checkpoint, and `lost` ones are of what a sealed log (`sealed`) has no more."""
+    """A log that is whole. `seen` is the size that was last seen before. `claims` of receipts are `published`.
+    `pending` ones are younger than the checkpoint, `lost` ones of what a sealed log (`sealed`) has no more."""
 
     origin: str
     size: int
