@@ -30,7 +30,7 @@ from tests.activation.test_activating import told
 from tests.docs.reading import ROOT as CHECKOUT
 from tests.docs.reading import fences
 from tests.ledger.support import verifiers
-from tests.rules.policies import copy
+from tests.rules.policies import copy, fewer_tests
 from tests.stores import store_at
 
 NAMES = ("costa", "ilves", "olsen")
@@ -41,7 +41,7 @@ class Office:
     """A configured store, policies whose officers have keys, and `ssh-keygen` in their hands."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.policies = folder, copy(folder)
+        self.folder, self.policies = folder, fewer_tests(copy(folder))
         self.config = configured.write(folder, rules="activated")
         key_files.generate(folder / "ledger.key")
         for name in NAMES:

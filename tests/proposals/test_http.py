@@ -23,7 +23,7 @@ from gateway.rules.load import load
 from tests import configured
 from tests.acts.serving import Served, served
 from tests.proposals.room import CLOSED, archive
-from tests.rules.policies import SHIPPED, copy
+from tests.rules.policies import SHIPPED, copy, fewer_tests
 
 
 class Desk:
@@ -80,7 +80,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 def candidate(tmp_path: Path) -> Path:
-    folder = copy(tmp_path / "candidate")
+    folder = fewer_tests(copy(tmp_path / "candidate"))
     text = (folder / "calendar.yaml").read_text()
     (folder / "calendar.yaml").write_text(text.replace("objection: 7", "objection: 5"))
     text = (folder / "officers.yaml").read_text()

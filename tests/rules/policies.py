@@ -18,6 +18,9 @@ SHIPPED = Path(__file__).parents[2] / "policies"
 TODAY = datetime.date(2026, 6, 15)
 NOW = datetime.datetime(2026, 6, 15, 12, 0, tzinfo=datetime.UTC)
 
+FEW = ("tender-qualification.yaml", "subsidy-assessment.yaml")
+"""What is left of the tests' files by `fewer_tests`."""
+
 ALL = Flag.SCOPE | Flag.CONSENT | Flag.CASE | Flag.OFFICIAL | Flag.STEP_UP
 
 
@@ -43,6 +46,14 @@ def copy(to: Path) -> Path:
     """A copy of the shipped policies, to change."""
     directory = to / "policies"
     shutil.copytree(SHIPPED, directory)
+    return directory
+
+
+def fewer_tests(directory: Path) -> Path:
+    """Take most tests out of a copy: to run them is most of an examination, which other tests are about."""
+    for each in (directory / "tests").iterdir():
+        if each.name not in FEW:
+            each.unlink()
     return directory
 
 
