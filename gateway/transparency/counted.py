@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.ledger.entry import entries
+from gateway.transparency.brief import Asked
 
 ANSWERED, REFUSED, DENIED = "answered", "refused", "denied"
 RECALLED, DONE = "recalled", "recall-answered"
@@ -61,28 +62,43 @@ def ends(name: str, zone: datetime.tzinfo) -> datetime.datetime:
     return datetime.datetime(int(following[:4]), int(following[5:]), 1, tzinfo=zone)
 
 
-def of(told: entries.Told | None, oversight: entries.Oversight | None, zone: datetime.tzinfo) -> Iterator[More]:
-    """What an entry counts; nothing where it is of another kind, or cannot be read any more."""
+class Months:
+    """The months of moments in a time zone; that of the last one is remembered, for entries come in order."""
+
+    def __init__(self, zone: datetime.tzinfo) -> None:
+        self._zone = zone
+        self._name, self._first, self._last = "", datetime.datetime.max, datetime.datetime.max
+
+    def of(self, at: datetime.datetime) -> str:
+        """As `month`."""
+        plain = at.astimezone(datetime.UTC).replace(tzinfo=None)
+        if not self._first <= plain < self._last:
+            self._name = month(at, self._zone)
+            self._last = ends(self._name, self._zone).astimezone(datetime.UTC).replace(tzinfo=None)
+            self._first = plain
+        return self._name
+
+
+def of(told: Asked | entries.Acted, months: Months) -> Iterator[More]:
+    """What an entry counts."""
     if isinstance(told, entries.Acted):
-        yield from _act(told, zone)
-    elif isinstance(told, entries.Operation) and oversight is not None:
-        secret = oversight.secret_until
-        held = secret is not None and secret > told.at
-        when = month(told.at if secret is None else max(told.at, secret), zone)
-        purpose = told.declaration.purpose if told.declaration is not None else ""
-        by = (when, told.requester.department or NOT_KNOWN, purpose)
-        if isinstance(told, entries.Refused):
-            yield More(Counted(*by, REFUSED, told.code), held=held)
-        else:
-            yield More(Counted(*by, ANSWERED), held=held)
-            reasons = {each.reason for subject in oversight.denied for each in subject.fields if each.reason}
-            for reason in sorted(reasons):
-                yield More(Counted(*by, DENIED, reason), held=held)
+        yield from _act(told, months)
+        return
+    secret = told.secret_until
+    held = secret is not None and secret > told.at
+    when = months.of(told.at if secret is None else max(told.at, secret))
+    by = (when, told.department or NOT_KNOWN, told.purpose)
+    if told.refused is not None:
+        yield More(Counted(*by, REFUSED, told.refused), held=held)
+        return
+    yield More(Counted(*by, ANSWERED), held=held)
+    for reason in sorted(told.denied):
+        yield More(Counted(*by, DENIED, reason), held=held)
 
 
-def _act(told: entries.Acted, zone: datetime.tzinfo) -> Iterator[More]:
+def _act(told: entries.Acted, months: Months) -> Iterator[More]:
     whose = told.to or told.recipient
-    by = (month(told.at, zone), (whose.department if whose is not None else "") or NOT_KNOWN)
+    by = (months.of(told.at), (whose.department if whose is not None else "") or NOT_KNOWN)
     if told.what == "recalled":
         yield More(Counted(*by, told.purpose, RECALLED), recall=told.recall)
     elif told.what == "acknowledged" and told.outcome != "refused":

@@ -16,19 +16,20 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.storage.port import Store
 from gateway.storage.projections import transparency as kept
 from gateway.storage.projections.transparency import Key, Month, Place
 from gateway.storage.recall.recalls import recall
-from gateway.storage.tables import micros
-from gateway.transparency import counted
+from gateway.storage.tables import micros, moment
+from gateway.transparency import brief, counted
 from gateway.transparency.counted import Counted, More
 
 EVERY = 10.0
-"""Seconds until the next look, where there was nothing to count."""
-AT_ONCE = 500
+"""Seconds until the next look, where no more wait than one turn counts: a month is closed an hour after its end."""
+AT_ONCE = 2000
 """Entries that one turn counts."""
 SETTLED = datetime.timedelta(hours=1)
 """How long after its end a month is closed: no inquiry takes so long."""
@@ -49,9 +50,11 @@ class Counting:
     ) -> None:
         self._store, self._zone, self._now, self._at_once = store, zone, now, at_once
         self._department_of = department_of
+        self._months = counted.Months(zone)
 
     async def turn(self) -> bool:
-        """Count some, or close a month; False where there is nothing to do. Raises as the store does."""
+        """Count some, or close a month; False where no more waits than comes in until the next look. Raises as the
+        store does."""
         return await asyncio.to_thread(self.work)
 
     def work(self) -> bool:
@@ -61,39 +64,55 @@ class Counting:
             heads, places = read.heads(reader), kept.places(self._store.engine)
             if self._close(heads, places):
                 return True
+            left = self._at_once
             for head in heads:
                 place = places.get(head.id, _NOWHERE)
-                if place.next < head.size:
-                    last = min(head.size, place.next + self._at_once)
-                    found = list(read.read_entries(reader, head.id, place.next, last - place.next))
-                    return self._count(head, place, last, found)
-            return False
+                if place.next < head.size and left:
+                    last = min(head.size, place.next + left)
+                    found = read.read_entries(reader, head.id, place.next, last - place.next)
+                    if not self._count(head, place, last, found):
+                        return True
+                    left -= last - place.next
+            return not left
         finally:
             reader.close()
 
-    def _count(self, head: Head, place: Place, last: int, found: list[StoredEntry]) -> bool:
-        if [each.index for each in found] != list(range(place.next, last)):
+    def _count(self, head: Head, place: Place, last: int, found: Iterable[StoredEntry]) -> bool:
+        """Count these entries; False where another was first."""
+        more: list[tuple[datetime.datetime, More]] = []
+        at, expected = moment(place.at), place.next
+        for each in found:
+            if each.index != expected:
+                break
+            at, expected = each.at, expected + 1
+            more += [(at, one) for one in self._of(each)]
+        if expected != last:
             raise VerificationFailed(f"an entry of shard `{head.name}` is missing after {place.next}")
-        more = [(micros(each.at), one) for each in found for one in self._of(each)]
         sent = self._sent(one.recall for _, one in more if one.counted.what == counted.DONE)
         counts: dict[Key, tuple[int, int]] = {}
-        for at, one in more:
+        for when, one in more:
             key, took = self._placed(one, sent), 0
             if one.counted.what == counted.DONE and one.recall in sent:
-                took = max(0, at - sent[one.recall][0]) // 1_000_000
+                took = max(0, micros(when) - sent[one.recall][0]) // 1_000_000
             had = counts.get(key, (0, 0))
             counts[key] = (had[0] + 1, had[1] + took)
-        return kept.add(self._store.engine, head.id, place.next, Place(last, micros(found[-1].at)), counts)
+        return kept.add(self._store.engine, head.id, place.next, Place(last, micros(at)), counts)
 
     def _of(self, entry: StoredEntry) -> Iterable[More]:
         """What an entry counts; nothing where it cannot be read any more, or is of a kind that is not known."""
-        if entry.told is None:
+        of_told, of_oversight = entry.told, entry.oversight
+        if of_told is None or of_oversight is None:
             return ()
+        asked = brief.read(of_told.general.body, of_oversight.general.body, of_oversight.bodies or ())
+        if asked is not None:
+            return counted.of(asked, self._months)
         try:
-            told, oversight = entry.read_told(), None if entry.oversight is None else entry.read_oversight()
+            told = entry.read_told()
+            if isinstance(told, entries.Operation):
+                return counted.of(brief.of(told, entry.read_oversight()), self._months)
         except ValueError:
             return ()
-        return list(counted.of(told, oversight, self._zone))
+        return counted.of(told, self._months) if isinstance(told, entries.Acted) else ()
 
     def _placed(self, one: More, sent: Mapping[str, tuple[int, str]]) -> Counted:
         if one.held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.storage.projections import transparency as kept
+from gateway.transparency import counted
 from gateway.transparency.counting import Counting
 from tests import world as worlds
 from tests.outside import NOON
@@ -63,6 +65,24 @@ def test_inquiries_are_counted_once_by_department_and_purpose_with_what_was_deni
         ("market", "LICENCE_RENEWAL", "answered", ""): 4,
         ("market", "LICENCE_RENEWAL", "denied", "PURPOSE_NOT_PERMITTED"): 4,
     }
+
+
+def test_a_turn_takes_of_all_shards_and_says_whether_more_waits_than_one_takes(world: World) -> None:
+    for _ in range(5):
+        ask(world)
+    counts = counting(world, at_once=3)
+    assert [counts.work(), counts.work(), counts.work()] == [True, False, False]
+    assert told(world)["market", "LICENCE_RENEWAL", "answered", ""] == 5
+
+
+def test_months_are_those_of_the_zone_in_whatever_order_they_come() -> None:
+    zone = zoneinfo.ZoneInfo("Europe/Sofia")
+    last = datetime.datetime(2026, 11, 30, 21, 59, 59, 999_999, tzinfo=datetime.UTC)
+    instant = datetime.timedelta(microseconds=1)
+    moments = [last, last + instant, last, last - datetime.timedelta(days=40), last + datetime.timedelta(days=40)]
+    months = counted.Months(zone)
+    assert [months.of(at) for at in moments] == ["2026-11", "2026-12", "2026-11", "2026-10", "2027-01"]
+    assert [months.of(at.astimezone(zone)) for at in moments] == [counted.month(at, zone) for at in moments]
 
 
 def test_a_refusal_counts_by_its_code(world: World) -> None:
