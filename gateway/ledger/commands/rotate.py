@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     configured = settings.load(arguments.config, os.environ)
     file = configured.ledger.key_file
     old, following = key_files.load(file), file.with_name(f"{file.name}.next")
-    new = key_files.load(following) if following.exists() else key_files.generate(following)
     public: Path = arguments.public or file.with_suffix(".pub")
     with opened(configured) as store:
+        new = key_files.load(following) if following.exists() else key_files.generate(following)
         names = asyncio.run(_rotate(store, configured.ledger, old, new))
     if public.exists():
         key_files.add_verifiers(public, new, configured.ledger.origin, names)

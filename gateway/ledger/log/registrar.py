@@ -86,8 +86,8 @@ class Registrar:
 
     def _another_key(self, name: str) -> LedgerUnavailable:
         return LedgerUnavailable(
-            f"shard `{name}` is registered with another key than that of `ledger.key_file`; set the file back, or"
-            " change keys with `dutybound keys rotate`"
+            f"shard `{name}` is registered with another key than that of `ledger.key_file`; put that key back: only"
+            " with it can `dutybound keys rotate` give the ledger another"
         )
 
     async def register(self, shard: str, size: int, root: bytes) -> None:
@@ -190,15 +190,16 @@ class Registrar:
     async def rotate(self, after: Ed25519PrivateKey) -> list[str]:
         """Give every shard that is not sealed over to another key; gives their names.
 
-        No process may hold one. Raises `LedgerUnavailable`.
+        No process may hold one, and this key has to be theirs: nobody else's handover counts. Raises
+        `LedgerUnavailable`.
         """
         known, sealed, _ = await asyncio.to_thread(self._read)
         shut = {gap.name for gap in sealed}
-        names = [
-            name
-            for name in (origin.rpartition("/")[2] for origin, listed in known.items() if listed.sealed is None)
-            if name not in shut and name != ROOT
-        ]
+        open_ = {origin.rpartition("/")[2]: listed.key for origin, listed in known.items() if listed.sealed is None}
+        names = [name for name in open_ if name not in shut and name != ROOT]
+        for name in (ROOT, *names):
+            if open_.get(name) != self._key(name):
+                raise self._another_key(name)
         held: list[Shard] = []
         try:
             for name in names:

@@ -20,6 +20,8 @@ from gateway.ledger.proof.note import Verifier, parse_verifier
 WEBHOOKS = "whpk_"
 """How the public key begins that recipients of messages verify them with (Standard Webhooks)."""
 
+_FIX = "put the ledger's key back, or make one for a new ledger with `dutybound keys generate`"
+
 
 def _refuse(path: Path, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(str(path), 0, 0, "", message)])
@@ -48,7 +50,7 @@ def load(path: Path) -> Ed25519PrivateKey:
         wrong = readable_by_others(path)
         pem = path.read_bytes()
     except OSError as error:
-        raise _refuse(path, f"cannot be read ({error.strerror}); make one with `dutybound keys generate`") from error
+        raise _refuse(path, f"cannot be read ({error.strerror}); {_FIX}") from error
     if _is_public(path):
         raise _refuse(path, "holds the public key; name the file of the private one beside it")
     if wrong:
@@ -58,7 +60,7 @@ def load(path: Path) -> Ed25519PrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _refuse(path, "is not a PEM private key without a password") from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise _refuse(path, "is not an Ed25519 key; make one with `dutybound keys generate`")
+        raise _refuse(path, f"is not an Ed25519 key; {_FIX}")
     return private
 
 

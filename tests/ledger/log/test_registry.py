@@ -240,6 +240,7 @@ def test_a_receipt_by_a_key_that_was_given_up_before_is_refused(tmp_path: Path, 
 def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -> None:
     first = key_files.generate(tmp_path / "ledger.key")
     config = with_heads(tmp_path, first)
+    store_in(tmp_path).close()
     with pytest.raises(ConfigurationError, match="no gateway has registered"):
         run("keys", "rotate", "--config", config)
     (tmp_path / "ledger.key.next").unlink()
@@ -252,6 +253,21 @@ def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -
     assert key_files.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
     assert len(events(store_in(tmp_path))) == 6
     asyncio.run(written(tmp_path, private=following))
+    assert len(verify_store(store_in(tmp_path), ROOT_KEY + key_files.verifiers(first, ORIGIN, [ROOT]))) == 3
+
+
+def test_only_the_key_that_is_registered_can_be_rotated(tmp_path: Path, run: Run) -> None:
+    first = key_files.generate(tmp_path / "ledger.key")
+    config = with_heads(tmp_path, first)
+    asyncio.run(written(tmp_path, private=first))
+    before = events(store_in(tmp_path))
+    (tmp_path / "ledger.key").rename(tmp_path / "kept")
+    key_files.generate(tmp_path / "ledger.key")
+    with pytest.raises(LedgerUnavailable, match=r"shard `root` is registered with another key.*put that key back"):
+        run("keys", "rotate", "--config", config)
+    assert events(store_in(tmp_path)) == before
+    (tmp_path / "kept").replace(tmp_path / "ledger.key")
+    assert run("keys", "rotate", "--config", config) == 0
     assert len(verify_store(store_in(tmp_path), ROOT_KEY + key_files.verifiers(first, ORIGIN, [ROOT]))) == 3
 
 
