@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import os
 import sys
 import uuid
 
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             if to is None:
                 print("name where to with `--to PLACE`, or with `ledger.archive` in gateway.yaml", file=sys.stderr)
                 return 2
-            target = place_of(to)
+            target = place_of(to if "://" in to else os.path.abspath(to))
             if arguments.remove and not _read_by_gateways(place, target):
                 print(
                     "`--remove` is for the place that gateways read: name it with `ledger.archive` in gateway.yaml",
@@ -75,14 +76,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read_by_gateways(place: Workplace, target: Place) -> bool:
     named = place.settings.ledger.archive
-    return named is not None and place_of(named).name == target.name
+    return named is not None and _where(place_of(named)) == _where(target)
+
+
+def _where(place: Place) -> str:
+    """A place as no other is named: a folder can be named in several ways."""
+    return place.name if "://" in place.name else os.path.realpath(place.name)
 
 
 def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, until: datetime.datetime | None) -> int:
     with contextlib.closing(place.store.reader()) as reader:
         heads = [head for head in read.heads(reader) if head.name != ROOT and arguments.shard in (None, head.name)]
         if not heads:
-            print(f"the store has no shard `{arguments.shard}` to archive", file=sys.stderr)
+            named = f" `{arguments.shard}`" if arguments.shard else ""
+            print(f"the store has no shard{named} to archive", file=sys.stderr)
             return 2
         wanted = [(head, _entries(place, reader, head, until)) for head in heads]
         if not any(count for _, count in wanted):

@@ -289,6 +289,7 @@ def test_a_copy_is_made_elsewhere_and_gateways_go_on_reading_the_first(folder: P
     assert run(*offsite) == 0, run.err
     assert archive(run, folder, "--to", folder / "offsite", "--remove") == 2
     assert "is for the place that gateways read" in run.err
+    assert archive(run, folder, "--to", folder / "offsite" / ".." / "archive", "--remove") == 0, run.err
 
 
 @pytest.mark.parametrize("more", [(), ("--until", (AT + datetime.timedelta(hours=5)).isoformat())])
