@@ -65,7 +65,7 @@ class First(NamedTuple):
 def first(config: Path, policies: Path | None) -> Iterator[First]:
     """The contents of a folder's files, for a store that has no rule set of people yet; raises `CommandRefused` for
     others."""
-    with operator.opened(config) as place:
+    with operator.opened(config, make=True) as place:
         if approved(place.store.engine):
             raise CommandRefused(_ONCE)
         files = archive.packed(policies or place.settings.policies)

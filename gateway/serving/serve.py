@@ -42,7 +42,8 @@ from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
-from gateway.storage.store import later, open_configured, opened, served_alone
+from gateway.storage.alone import served_alone
+from gateway.storage.store import later, open_configured, opened
 from gateway.web import listen
 
 APPLICATION = "gateway.serving.serve:application"
@@ -151,7 +152,7 @@ def _activated(found: settings.Settings, parts: check.Loaded, archived: bytes) -
     """Have the files of the folder active, and nothing else; the epoch since which they are."""
     from gateway.rules.compare.clients import schema_digest  # the supervisor needs a schema for nothing else
 
-    with opened(found) as store:
+    with opened(found, make=True) as store:  # it is made already, and need not be looked at again
         place, digest = Workplace(found, store, parts.private), parts.rules.digest
         return by_files(place, digest, archived, lambda: schema_digest(parts.rules))
 

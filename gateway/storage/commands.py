@@ -18,7 +18,7 @@ from gateway.storage.keys import finishing
 from gateway.storage.migrating import migrate_store, opened_to_finish
 from gateway.storage.migrations.planning import KEPT_SINCE, plan
 from gateway.storage.sealing import key_file
-from gateway.storage.store import opened, sqlite_path
+from gateway.storage.store import opened, see_made
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -80,12 +80,12 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _plan(found: Settings) -> int:
     """Print what a migration would do."""
-    _there(found)
+    see_made(found)
     with opened_to_finish(found) as store, store.engine.connect() as connection:
         stands = schema.version(connection)
     if stands.others or stands.later or stands.number is None:
-        why = "its tables are not made yet: a start makes them" if stands.number is None else stands.newer()
-        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", stands.foreign() if stands.others else why)])
+        why = stands.newer() if stands.later else stands.foreign()
+        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", why)])
     steps = plan(stands.number)
     print(f"the store's tables are of step {stands.number}; this version's are of step {schema.LATEST}")
     for step in steps:
@@ -133,7 +133,7 @@ def _rotate(arguments: argparse.Namespace) -> int:
 
 
 def _rotate_names(found: Settings, key: StoreKey) -> int:
-    _there(found)
+    see_made(found)
     with opened_to_finish(found) as store:
         schema.refuse_later(store.engine)
         with store.engine.connect() as connection:
@@ -145,12 +145,6 @@ def _rotate_names(found: Settings, key: StoreKey) -> int:
         version = finishing.rotate_names(store, key, str(found.file), _Progress())
     print(f"its names are sealed by key {version} of names now, and the key before is removed")
     return 0
-
-
-def _there(found: Settings) -> None:
-    """Raises `ConfigurationError` where the store's file is not there."""
-    if found.store.startswith("sqlite") and not sqlite_path(found.store, str(found.file)).exists():
-        raise ConfigurationError([Problem(str(found.file), 0, 0, "store", "is not there yet: a start makes it")])
 
 
 def _named(found: Settings) -> StoreKey:

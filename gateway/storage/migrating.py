@@ -68,7 +68,11 @@ def _failed(file: str, error: Exception) -> ConfigurationError:
 @contextlib.contextmanager
 def opened_to_finish(settings: Settings) -> Iterator[Store]:
     """The configured store for whoever seals its rows: as `opened`, but whether they are sealed or not."""
-    store = as_it_stands(settings.store, str(settings.file))
+    file = str(settings.file)
+    try:
+        store = as_it_stands(settings.store, file)
+    except (OSError, ValueError, SQLAlchemyError, sqlite3.Error) as error:
+        raise refusal(file, f"the store is unusable: {first_line(error)}; nothing was changed") from error
     try:
         yield store
     except (SQLAlchemyError, sqlite3.Error) as error:

@@ -14,7 +14,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +40,7 @@ assert metadata.tables, "every table is declared"
 
 __all__ = [
     "Store", "as_it_stands", "check_durable", "examine_store", "first_line", "later", "not_made", "open_configured",
-    "open_copy", "open_file", "open_store", "open_to_read", "opened", "read_configured", "refusal", "served_alone",
+    "open_copy", "open_file", "open_store", "open_to_read", "opened", "read_configured", "refusal", "see_made",
     "sqlite_path",
 ]  # fmt: skip
 
@@ -104,33 +103,14 @@ def open_configured(settings: Settings) -> Store:
 
 
 @contextlib.contextmanager
-def served_alone(settings: Settings, patience: float = 3.0) -> Iterator[None]:
-    """See that a SQLite store is served by one gateway at a time; on PostgreSQL any number may serve.
+def opened(settings: Settings, *, make: bool = False) -> Iterator[Store]:
+    """The configured store, for a command; what goes wrong with it is a `StoreUnavailable`, without a trace of rows.
 
-    `patience` is how many seconds the workers of one that was killed may take to end. Raises `ConfigurationError`.
+    Only with `make` is one made where there is none. Else that raises `ConfigurationError`: to whoever named another
+    store by mistake, or lost theirs, an empty one would look as if nothing was ever asked.
     """
-    if _url(settings.store, str(settings.file)).get_backend_name() == "postgresql":
-        yield
-        return
-    path = sqlite_path(settings.store, str(settings.file))
-    end = time.monotonic() + patience
-    with contextlib.closing(open_file(path, str(settings.file), settings.store_key)) as store:
-        while (lock := store.lock("serve")) is None:
-            if time.monotonic() >= end:
-                raise refusal(
-                    str(settings.file),
-                    f"`{path}` is served by another `dutybound serve`; stop it, or put several gateways on PostgreSQL",
-                )
-            time.sleep(0.05)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-@contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The configured store, for a command; what goes wrong with it is a `StoreUnavailable`, without a trace of rows."""
+    if not make:
+        see_made(settings)
     store = open_configured(settings)
     try:
         with placing(settings):
@@ -143,6 +123,33 @@ def opened(settings: Settings) -> Iterator[Store]:
         raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
     finally:
         store.close()
+
+
+def see_made(settings: Settings) -> None:
+    """Raises `ConfigurationError` where the configured store is not there, or has no tables yet; makes none."""
+    file = str(settings.file)
+    with placing(settings):
+        if _url(settings.store, file).get_backend_name() != "postgresql":
+            missing = not_made(sqlite_path(settings.store, file))
+        else:
+            missing = _is_empty(settings.store, file)
+    if missing:
+        raise refusal(
+            file,
+            "is not there yet: the first start of `dutybound serve` makes it. Where there was one, put it back, or name"
+            " it here. Nothing was changed",
+        )
+
+
+def _is_empty(url: str, file: str) -> bool:
+    """Whether a PostgreSQL database has no table at all; where it is out of reach, whoever opens it reports that."""
+    import psycopg
+
+    try:
+        with contextlib.closing(as_it_stands(url, file)) as store, store.engine.connect() as connection:
+            return schema.version(connection) == schema.Version(None)
+    except (SQLAlchemyError, psycopg.Error, ValueError):
+        return False
 
 
 def _busy(error: BaseException | None) -> bool:
@@ -232,7 +239,9 @@ def check_durable(store: PostgresStore, file: str, *, single_node: bool) -> None
 
 
 def first_line(error: Exception) -> str:
-    """Why, as the driver reports it."""
+    """Why, as the driver or the system reports it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
 
 
@@ -352,7 +361,7 @@ def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False)
     """Open an existing SQLite store for reading only, as `open_to_read` does."""
     try:
         if not path.is_file():
-            raise FileNotFoundError(2, "no such file")
+            raise FileNotFoundError("no such file")
         store = SqliteStore(path, read_only=True)
         connection = store.connect()
         try:

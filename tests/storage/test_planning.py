@@ -72,3 +72,21 @@ def test_of_no_store_there_is_no_plan_and_none_is_made(tmp_path: Path, capsys: p
     assert cli.main(["store", "migrate", "--plan", "--config", str(config)]) == 1
     assert "is not there yet" in capsys.readouterr().err
     assert not (tmp_path / "ledger.db").exists()
+
+
+@pytest.mark.parametrize("planned", [True, False])
+@pytest.mark.parametrize(("what", "why"), [("garbage", "not a database"), ("folder", "Is a directory")])
+def test_what_is_no_store_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, why: str, planned: bool
+) -> None:
+    config, file = configured.write(tmp_path), tmp_path / "ledger.db"
+    if what == "folder":
+        file.mkdir()
+    else:
+        file.write_bytes(b"no database" * 1000)
+        file.chmod(0o600)
+    assert cli.main(["store", "migrate", "--config", str(config), *(["--plan"] if planned else [])]) == 1
+    said = capsys.readouterr().err
+    assert f"{config}:" in said
+    assert why in said
+    assert "Errno" not in said

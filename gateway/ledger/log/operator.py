@@ -72,11 +72,11 @@ class Workplace(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(configuration: Path) -> Iterator[Workplace]:
-    """The configured store, writable, and the key that signs what is entered."""
+def opened(configuration: Path, *, make: bool = False) -> Iterator[Workplace]:
+    """The configured store, writable, and the key that signs what is entered; `make` as in `store.opened`."""
     found = settings.load(configuration, os.environ)
     private = key_files.load(found.ledger.key_file)
-    with stores.opened(found) as store:
+    with stores.opened(found, make=make) as store:
         yield Workplace(found, store, private)
 
 
