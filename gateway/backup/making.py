@@ -15,14 +15,12 @@ import datetime
 import errno
 import importlib.metadata
 import os
-import shutil
 import sqlite3
-import tempfile
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from gateway.backup import postgresql, stores
+from gateway.backup import postgresql, stores, unfinished
 from gateway.backup.manifest import (
     COMMAND,
     COPIES,
@@ -51,6 +49,7 @@ from gateway.storage import schema
 from gateway.storage.store import sqlite_path
 
 _LOCK_WAIT = "60s"
+UNFINISHED = ".dutybound-backup-"
 
 
 def make(settings: Settings, out: Path, *, with_keys: bool = False, key: bytes | None = None) -> Manifest:
@@ -62,18 +61,15 @@ def make(settings: Settings, out: Path, *, with_keys: bool = False, key: bytes |
     if os.path.lexists(out):
         raise CommandRefused(f"`{out}` is there already; name a new folder, so that no earlier backup is lost")
     try:
-        unfinished = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}-"))
-        try:
-            made = _fill(settings, unfinished, with_keys, key)
-            _sync(unfinished)
-            unfinished.rename(out)
+        with unfinished.folder(out.absolute().parent, UNFINISHED) as folder:
+            made = _fill(settings, folder, with_keys, key)
+            _sync(folder)
+            folder.rename(out)
             _sync(out.absolute().parent)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
     except OSError as error:
         fix = "; make room on the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        raise CommandRefused(f"`{out}` cannot be written ({error.strerror}){fix}; no backup was made") from error
+        at = f" at `{error.filename}`" if error.filename else ""
+        raise CommandRefused(f"`{out}` cannot be made ({error.strerror}{at}){fix}; no backup was made") from error
     return made
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -23,7 +22,7 @@ from sqlalchemy import MetaData, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from gateway.backup import postgresql, stores
+from gateway.backup import postgresql, stores, unfinished
 from gateway.backup.making import now
 from gateway.backup.manifest import (
     COMMAND,
@@ -135,26 +134,10 @@ def opened(copy: Path, key: bytes | None, beside: Path | None = None) -> Iterato
     if key is None:
         yield copy
         return
-    for left in Path(beside or tempfile.gettempdir()).glob(f"{UNSEALED}*"):
-        with contextlib.suppress(OSError), alone(left):
-            shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=UNSEALED, dir=beside) as folder, alone(Path(folder)):
-        plain = Path(folder) / copy.name.removesuffix(SEALED)
+    with unfinished.folder(beside or Path(tempfile.gettempdir()), UNSEALED) as folder:
+        plain = folder / copy.name.removesuffix(SEALED)
         unseal(key, copy, plain)
         yield plain
-
-
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Lock a folder of this account's; raises `OSError` where it is another's, or somebody has the lock."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        if os.fstat(descriptor).st_uid != os.getuid():
-            raise PermissionError(f"`{folder}` is another account's")
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def seal(settings: Settings) -> list[Missing]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.backup import last, restoring
+from gateway.backup import last, making, restoring, unfinished
 from gateway.config import settings
 from gateway.storage import schema
 from tests.backup.conftest import lose
@@ -150,7 +150,13 @@ def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
     sealed = out / ("store.db.sealed" if office.place.kind == "sqlite" else "store.dump.sealed")
     assert {each.name for each in out.iterdir()} == {"backup.json", sealed.name}
     assert LEI.rpartition(":")[2].encode() not in sealed.read_bytes()
-    office.ran("backup", "--out", "again", "--key", key)
+    killed, used = (office.folder / f"{making.UNFINISHED}{name}" for name in ("killed", "used"))
+    for each in (killed, used):
+        each.mkdir()
+        (each / "store.db").touch()
+    with unfinished.alone(used):
+        office.ran("backup", "--out", "again", "--key", key)
+    assert (killed.exists(), used.exists()) == (False, True), "what a killed one left is not sealed"
     assert (office.folder / "again" / sealed.name).read_bytes()[:64] != sealed.read_bytes()[:64]
     assert "a file of its own" in office.refused("backup", "--out", "third", "--key", office.folder / "ledger.key")
     scratch = ("--scratch", server.url(server.database())) if office.place.kind == "postgresql" else ()
@@ -170,15 +176,15 @@ def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
     key.write_bytes(kept)
     monkeypatch.setattr(tempfile, "tempdir", str(office.folder))
     left, used = (office.folder / f"{restoring.UNSEALED}{name}" for name in ("killed", "used"))
-    unfinished = office.folder / ".store.db-ab12cd_4"
-    unfinished.touch()
+    half = office.folder / ".store.db-ab12cd_4"
+    half.touch()
     for each in (left, used):
         each.mkdir()
         (each / "store.db").touch()
-    with restoring.alone(used):
+    with unfinished.alone(used):
         assert "gap: none" in office.ran("restore", out, "--key", key)
     assert (left.exists(), used.exists()) == (False, True)
-    assert unfinished.exists() == (office.place.kind == "postgresql")
+    assert half.exists() == (office.place.kind == "postgresql")
     assert office.verify() == 0, office.err
 
 
