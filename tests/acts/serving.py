@@ -73,7 +73,7 @@ async def served(
     key_files.generate(folder / "ledger.key")
     file = write()
     if activated:
-        with operator.opened(file) as at:
+        with operator.opened(file, make=True) as at:
             await asyncio.to_thread(by_files, at, check.load(file, {})[1].rules.digest, packed(policies))
         write(rules="activated")
     gateway = app.build(*check.load(file, {}))

@@ -66,7 +66,7 @@ def enter(config: Path, made: Sequence[Entry]) -> None:
         for start in range(0, len(made), 256):
             await asyncio.gather(*(_append(ledger, each) for each in made[start : start + 256]))
 
-    with operator.opened(config) as place:
+    with operator.opened(config, make=True) as place:
         place.run(all_of)
 
 
