@@ -60,15 +60,12 @@ def register(parts: Any) -> None:
 
 def _simulate(arguments: argparse.Namespace) -> int:
     try:
-        since = operator.moment_of(arguments.since, last=False)
-        until = operator.moment_of(arguments.until, last=True)
-        if since >= until:
-            raise ValueError(
-                f"`{arguments.since}` is not before the end of `{arguments.until}`: there is no such period"
-            )
+        since, until = operator.period_of(arguments.since, arguments.until)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    assert since is not None, "both are required"
+    assert until is not None
     operator.check_said(arguments.by, arguments.reason)
     with operator.opened(arguments.config) as place:
         candidate = _candidate(place, arguments.candidate)

@@ -144,12 +144,9 @@ def _zone(arguments: argparse.Namespace) -> datetime.tzinfo | None:
 def _period(arguments: argparse.Namespace, calls: Iterator[Call]) -> tuple[datetime.datetime, datetime.datetime]:
     """The time that is reconciled: what was asked for, as far as the log goes. All of the log is read for it."""
     try:
-        since = operator.moment_of(arguments.since, last=False) if arguments.since else None
-        until = operator.moment_of(arguments.until, last=True) if arguments.until else None
+        since, until = operator.period_of(arguments.since, arguments.until)
     except ValueError as error:
         raise CommandRefused(str(error)) from None
-    if since is not None and until is not None and since >= until:
-        raise CommandRefused("`--until` is not after `--since`, so there is no time between them")
     first = last = None
     for call in calls:
         first, last = first or call.at, call.at

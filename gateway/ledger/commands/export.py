@@ -117,9 +117,7 @@ def _looked(arguments: argparse.Namespace) -> entries.Looked:
             raise ValueError(
                 f"`{arguments.subject}` names no subject; write `SCHEME:VALUE`, as `LEI:5493001KJTIIGC8Y1R12`"
             )
-    since = operator.moment_of(arguments.since, last=False) if arguments.since else None
-    until = operator.moment_of(arguments.until, last=True) if arguments.until else None
-    return entries.Looked(scheme, value, arguments.case, since, until)
+    return entries.Looked(scheme, value, arguments.case, *operator.period_of(arguments.since, arguments.until))
 
 
 def _export(

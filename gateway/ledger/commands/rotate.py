@@ -45,6 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
     file = configured.ledger.key_file
     old, following = key_files.load(file), file.with_name(f"{file.name}.next")
     public: Path = arguments.public or file.with_suffix(".pub")
+    if arguments.public is not None and not public.is_file():
+        raise ConfigurationError(
+            [Problem(str(public), 0, 0, "", "is no file; `--public` names the one to add the keys to")]
+        )
     with opened(configured) as store:
         new = key_files.load(following) if following.exists() else key_files.generate(following)
         names = asyncio.run(_rotate(store, configured.ledger, old, new))

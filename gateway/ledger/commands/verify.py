@@ -133,6 +133,9 @@ def run(arguments: argparse.Namespace) -> int:
             return 2
         if of_store:
             return _store(arguments)
+        if live and not _is_url(target):
+            print(f"`{target}` is no URL; write it as `https://gateway.example`", file=sys.stderr)
+            return 2
         if not live and not Path(target).exists():
             raise ConfigurationError([Problem(target, 0, 0, "", "does not exist; name a URL, a package or a store")])
         if arguments.key is None:
@@ -145,6 +148,13 @@ def run(arguments: argparse.Namespace) -> int:
     except ArchiveUnavailable as error:
         print(f"not checked: {error}", file=sys.stderr)
         return 3
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return bool(httpx.URL(text).host)
+    except httpx.InvalidURL:
+        return False
 
 
 def _store(arguments: argparse.Namespace) -> int:

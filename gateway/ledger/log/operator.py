@@ -206,6 +206,15 @@ def moment_of(text: str, *, last: bool) -> datetime.datetime:
     return found.astimezone(datetime.UTC)
 
 
+def period_of(since: str | None, until: str | None) -> tuple[datetime.datetime | None, datetime.datetime | None]:
+    """A period's first moment and the one after its last, None where it has none; raises `ValueError`."""
+    begins = moment_of(since, last=False) if since is not None else None
+    ends = moment_of(until, last=True) if until is not None else None
+    if begins is not None and ends is not None and begins >= ends:
+        raise ValueError(f"`{since}` is not before the end of `{until}`: there is no such period")
+    return begins, ends
+
+
 def check_said(by: str, reason: str, value: str = "") -> None:
     """Raises `ActRefused` where nobody is named, no reason is given, or the reason names the subject.
 

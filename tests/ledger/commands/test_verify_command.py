@@ -159,3 +159,10 @@ async def test_entries_of_kinds_that_are_not_known_are_told(tmp_path: Path, run:
 async def enter(ledger: Ledger, kind: str) -> Receipt:
     said = {"kind": kind, "v": 2, "id": "e", "at": AT, "requester": {"issuer": BY[0], "client": BY[1]}}
     return await ledger.append(msgspec.json.encode(said), b'{"v":2}', AT, BY)
+
+
+@pytest.mark.parametrize("target", ["http://[::1", "https://", "http://gateway.example:port"])
+def test_what_is_no_url_is_refused_in_words(tmp_path: Path, run: Run, target: str) -> None:
+    key_files.write_verifiers(tmp_path / "ledger.pub", KEY, ORIGIN, ["1"])
+    assert run("ledger", "verify", target, "--key", tmp_path / "ledger.pub") == 2
+    assert run.err == f"`{target}` is no URL; write it as `https://gateway.example`\n"

@@ -177,6 +177,8 @@ def test_wrong_calls_are_told(folder: Path, export: Export, run: Run) -> None:
     assert export("--out", folder / "x") == 2
     assert export("--subject", "5493001KJTIIGC8Y1R12", "--out", folder / "x") == 2
     assert "SCHEME:VALUE" in run.err
+    assert export("--since", "2026-11-30", "--until", "2026-11-01", "--out", folder / "x") == 2
+    assert "there is no such period" in run.err
     blank = ("ledger", "export", "--config", folder / "gateway.yaml", "--by", " ", "--reason", "x")
     assert run(*blank, "--subject", LEI, "--out", folder / "x") == 2
     assert views(folder) == []

@@ -267,6 +267,8 @@ def test_only_the_key_that_is_registered_can_be_rotated(tmp_path: Path, run: Run
         run("keys", "rotate", "--config", config)
     assert events(store_in(tmp_path)) == before
     (tmp_path / "kept").replace(tmp_path / "ledger.key")
+    with pytest.raises(ConfigurationError, match=r"other\.pub: is no file"):
+        run("keys", "rotate", "--config", config, "--public", tmp_path / "other.pub")
     assert run("keys", "rotate", "--config", config) == 0
     assert len(verify_store(store_in(tmp_path), ROOT_KEY + key_files.verifiers(first, ORIGIN, [ROOT]))) == 3
 
