@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from gateway.ledger.log import operator
 from gateway.recall.delivering.alerts import LANE
 from gateway.storage.recall.recalls import work
 from gateway.storage.store import open_store
@@ -79,6 +80,8 @@ async def test_drift_is_remembered_counted_logged_and_told(folder: Path, capsys:
 
 
 async def test_what_was_remembered_is_read_or_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with operator.opened(folder / "gateway.yaml", make=True):
+        pass
     state = folder / "watched.json"
     state.write_text("[1]")
     assert await run("watch", "--config", str(folder / "gateway.yaml"), "--state", str(state), "--once") == 1
