@@ -84,7 +84,12 @@ class PostgresStore:
         self.dsn, self.replicated = dsn(url), replicated
         self.archive: EntryFiles | None = None
         self.engine: Engine = create_engine(
-            "postgresql+psycopg://", creator=self.connect, pool_size=4, max_overflow=12, pool_pre_ping=True
+            "postgresql+psycopg://",
+            creator=self.connect,
+            pool_size=4,
+            max_overflow=12,
+            pool_pre_ping=True,
+            use_native_hstore=False,  # else each start looks for a type that no table has
         )
         self.vault: Vault | None = None
         self.locked = False

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Integer, func, insert, inspect, select, update
+from sqlalchemy import Connection, Integer, func, insert, select, update
 
 from gateway.errors import StoreUnavailable
+from gateway.storage.schema import names_of
 from gateway.storage.sealing.key_file import Wrapping
 from gateway.storage.sealing.vault import DataKeys
 from gateway.storage.tables import period_key, store_secret
@@ -55,7 +56,7 @@ def kept(connection: Connection) -> Kept | None:
 
     Raises `StoreUnavailable` where it was altered.
     """
-    if not inspect(connection).has_table("store_secret"):
+    if "store_secret" not in names_of(connection):
         return None
     row = connection.execute(select(*(store_secret.c[name] for name in Kept._fields))).first()
     if row is None:
@@ -70,7 +71,7 @@ def see_plain(connection: Connection) -> None:
 
     Keys of days are sealed before anything else is (`converting.seal_all`), and a sealed one is longer.
     """
-    if not inspect(connection).has_table("period_key"):
+    if "period_key" not in names_of(connection):
         return  # its tables are not made yet
     sealed = func.length(period_key.c.secret, type_=Integer) > KEY_SIZE
     if connection.execute(select(period_key.c.id).where(sealed).limit(1)).first() is not None:
