@@ -74,14 +74,24 @@ async def test_nothing_is_written_over_that_its_writer_did_not_see(room: Room) -
         assert not rows.change(connection, before, shipped(), before.used)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../x.cedar", "rules/../x.cedar", "rules/x.yaml", "/etc/passwd", "rules/.x.cedar", "x.yaml", "rules/", "", "a\0"],
-)
-async def test_a_name_is_one_of_a_rule_sets(room: Room, name: str) -> None:
+NO_NAMES = [
+    "../x.cedar",
+    "rules/../x.cedar",
+    "rules/x.yaml",
+    "/etc/passwd",
+    "rules/.x.cedar",
+    "x.yaml",
+    "rules/",
+    "",
+    "\0",
+]
+
+
+async def test_a_name_is_one_of_a_rule_sets(room: Room) -> None:
     drafts, olsen = Drafts(room.desk.office), room.officer()
     id_ = drafts.begin(olsen).id
-    assert refused(drafts.put, olsen, id_, name, "x", "") == "ARGUMENT"
+    for name in NO_NAMES:
+        assert refused(drafts.put, olsen, id_, name, "x", "") == "ARGUMENT", name
 
 
 async def test_what_is_too_much_is_refused(room: Room) -> None:

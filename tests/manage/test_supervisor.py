@@ -112,24 +112,29 @@ def test_a_worker_that_is_killed_is_replaced_though_the_store_s_key_is_away(kept
     (tmp_path / "away").rename(kept.key)
 
 
-def second(serving: Serving, **variables: str) -> subprocess.CompletedProcess[str]:
+def second(serving: Serving, **variables: str) -> subprocess.Popen[str]:
     environment = {**plain_environment(), **variables}
-    return subprocess.run(serving.command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.Popen(serving.command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def refusal(started: subprocess.Popen[str]) -> str:
+    """What one printed that does not start."""
+    _, said = started.communicate(timeout=120)
+    assert started.returncode == 1
+    return said
 
 
 def test_a_second_one_says_what_is_in_its_way(kept: Started, tmp_path: Path) -> None:
     serving = kept.serving
-    there = second(serving, DUTYBOUND_STORE=f"sqlite:///{tmp_path}/other.db")
-    assert there.returncode == 1
-    assert f"listen: `127.0.0.1:{serving.port}`: another process listens there" in there.stderr
-    same = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}")
-    assert same.returncode == 1
-    assert "is served by another `dutybound serve`; stop it" in same.stderr
     linked = tmp_path / "linked.db"
     linked.symlink_to(serving.config.with_name("ledger.db"))
+    # All at once: each of them waits a while for what is in its way.
+    there = second(serving, DUTYBOUND_STORE=f"sqlite:///{tmp_path}/other.db")
+    same = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}")
     under = second(serving, DUTYBOUND_LISTEN=f"127.0.0.1:{free_port()}", DUTYBOUND_STORE=f"sqlite:///{linked}")
-    assert under.returncode == 1
-    assert "is served by another `dutybound serve`; stop it" in under.stderr
+    assert f"listen: `127.0.0.1:{serving.port}`: another process listens there" in refusal(there)
+    assert "is served by another `dutybound serve`; stop it" in refusal(same)
+    assert "is served by another `dutybound serve`; stop it" in refusal(under)
     assert kept.answers()
 
 

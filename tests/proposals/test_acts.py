@@ -214,9 +214,13 @@ async def test_what_is_not_there_is_told_as_that(room: Room, id_: str) -> None:
         room.looking.proposal(id_)
 
 
-@pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 1001, "turn \u202e", "nul \x00"])
-async def test_a_reason_is_a_line_of_plain_text(room: Room, reason: str) -> None:
-    assert why(await unchanged(room, room.proposals.propose(room.officer(), archive(CLOSED), reason))) == "ARGUMENT"
+NO_REASONS = ["", " ", "a\nb", "x" * 1001, "turn \u202e", "nul \x00"]
+
+
+async def test_a_reason_is_a_line_of_plain_text(room: Room) -> None:
+    for reason in NO_REASONS:
+        found = await unchanged(room, room.proposals.propose(room.officer(), archive(CLOSED), reason))
+        assert why(found) == "ARGUMENT", reason
 
 
 async def test_signed_approvals(place: Place) -> None:

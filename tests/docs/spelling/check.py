@@ -7,6 +7,7 @@ digit or an underscore is passed over.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -35,18 +36,24 @@ def words(text: str) -> Iterator[tuple[int, str]]:
                 yield number, plain.lower()
 
 
-def texts() -> Iterator[tuple[Path, int, str]]:
-    """All that is read: the file, the line before it, and the text."""
-    for page in pages():
-        yield page, 0, page.read_text("utf-8")
+def files() -> Iterator[Path]:
+    """All that is read."""
+    yield from pages()
     for folder in SOURCES:
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            if "node_modules" not in file.parts:
-                yield from ((file, at, text) for at, text in _docstrings(file))
-    for file in sorted((ROOT / "gateway" / "texts").glob("*.toml")):
-        text = file.read_text("utf-8")
+        yield from (file for file in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in file.parts)
+    yield from sorted((ROOT / "gateway" / "texts").glob("*.toml"))
+
+
+def texts(file: Path) -> Iterator[tuple[int, str]]:
+    """What is read of a file: the line before a text, and the text."""
+    if file.suffix == ".py":
+        yield from _docstrings(file)
+        return
+    text = file.read_text("utf-8")
+    if file.suffix == ".toml":
         tomllib.loads(text)
-        yield file, 0, re.sub(r"^[\w.\" -]+ = |^\[.*\]$", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^[\w.\" -]+ = |^\[.*\]$", "", text, flags=re.MULTILINE)
+    yield 0, text
 
 
 def _docstrings(file: Path) -> Iterator[tuple[int, str]]:
@@ -60,13 +67,15 @@ def _docstrings(file: Path) -> Iterator[tuple[int, str]]:
 
 def unknown(found: list[tuple[Path, int, str]], own: frozenset[str]) -> list[str]:
     """Each word that no dictionary has, once, as `file:line: word`."""
-    checker = SpellChecker()
-    wrong = checker.unknown({word for _, _, word in found}) - own
+    wrong = _checker().unknown({word for _, _, word in found}) - own
     told: dict[str, str] = {}
     for file, line, word in found:
         if word in wrong:
             told.setdefault(word, f"{file.relative_to(ROOT)}:{line}: {word}")
     return sorted(told.values())
+
+
+_checker = functools.cache(SpellChecker)
 
 
 def own_words() -> frozenset[str]:
@@ -76,7 +85,7 @@ def own_words() -> frozenset[str]:
 
 def main() -> int:
     """Report each unknown word; gives the exit status."""
-    found = [(file, at + line, word) for file, at, text in texts() for line, word in words(text)]
+    found = [(file, at + line, word) for file in files() for at, text in texts(file) for line, word in words(text)]
     wrong = unknown(found, own_words())
     for each in wrong:
         print(each)
