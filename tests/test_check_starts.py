@@ -79,9 +79,14 @@ def test_a_registry_with_another_key_is_refused(folder: Path, capsys: pytest.Cap
         store.close()
 
     asyncio.run(once())
-    found.ledger.key_file.unlink()
+    kept = found.ledger.key_file.rename(folder / "kept")
     key_files.generate(found.ledger.key_file)
     only(folder, capsys, "shard `root` is registered with another key", listen=f"127.0.0.1:{free_port()}")
+    kept.replace(found.ledger.key_file)
+    for each in folder.glob("ledger.db*"):
+        each.unlink()
+    told = refused(folder, capsys, listen=f"127.0.0.1:{free_port()}")
+    assert any("store: is not there, and the head file" in each for each in told), told
 
 
 def test_a_file_of_another_program_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

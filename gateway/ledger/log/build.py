@@ -21,7 +21,7 @@ from gateway.config.settings import Settings
 from gateway.config.store_key import StoreKey
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
-from gateway.ledger.entry.registry import SERVING
+from gateway.ledger.entry.registry import ROOT, SERVING
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.publish import Publisher
@@ -142,8 +142,9 @@ def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: S
     private = key_files.load(settings.key_file)
     try:
         store = open_to_read(store_url, file, key)
-    except ConfigurationError:
-        return  # there is none yet
+    except ConfigurationError:  # there is none yet
+        _see_not_lost(settings, file)
+        return
     try:
         if inspect(store.engine).has_table("shard"):
             publisher = Publisher(store, settings.origin, machines, head_file=HeadFile(settings.head_file))
@@ -152,6 +153,22 @@ def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: S
         raise ConfigurationError([Problem(file, 0, 0, "ledger", str(error))]) from error
     finally:
         store.close()
+
+
+def _see_not_lost(settings: LedgerSettings, file: str) -> None:
+    """Raises `ConfigurationError` where the head file remembers this ledger, so that its store is somewhere else."""
+    head_file = HeadFile(settings.head_file)
+    try:
+        remembered = head_file.all()
+    except LedgerUnavailable:
+        return  # reported where the configuration is read
+    for seen in remembered:
+        if seen.checkpoint.origin == f"{settings.origin}/{ROOT}":
+            message = (
+                f"is not there, and the head file `{head_file.path}` remembers {seen.checkpoint.size} entries of"
+                f" `{seen.checkpoint.origin}`; put the store back, or restore a backup (`dutybound restore`)"
+            )
+            raise ConfigurationError([Problem(file, 0, 0, "store", message)])
 
 
 def warnings(settings: LedgerSettings) -> list[str]:
