@@ -13,6 +13,7 @@ one at the address, or on a SQLite store. Workers end with this process, however
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import resource
@@ -42,6 +43,7 @@ from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
+from gateway.serving.forking import anew, unheard
 from gateway.storage.alone import served_alone
 from gateway.storage.store import later, open_configured, opened
 from gateway.web import listen
@@ -65,16 +67,26 @@ _prepared: tuple[settings.Settings, check.Loaded] | None = None
 
 
 class _Server(MPServer):
-    """Replaces a worker however often it ends.
+    """Replaces a worker however often it ends, and forks each so that it can be stopped from its first moment.
 
     Granian ends every worker as soon as one ends twice within 5.5 seconds, and with it what the others serve: a killed
     worker whose replacement finds the store away would take the gateway down, though the store comes back.
     """
 
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, *given: Any) -> Any:
+        worker = super()._spawn_worker(idx, functools.partial(_forked, target), callback_loader, *given)
+        worker.start = functools.partial(unheard, worker.start)  # type: ignore[method-assign]
+        return worker
+
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
         # A worker that cannot start costs a start per second.
         super()._respawn_workers(workers, spawn_target, target_loader, delay=max(delay, 1))
         self.respawned_wrks.clear()
+
+
+def _forked(target: Any, *given: Any) -> None:
+    anew()
+    target(*given)
 
 
 def serve(config: Path, workers: int) -> int:

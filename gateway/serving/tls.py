@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import signal
 import socket
 import ssl
 from collections.abc import Callable
@@ -18,11 +17,12 @@ from pathlib import Path
 
 import uvicorn
 from uvicorn._subprocess import subprocess_started
-from uvicorn.supervisors.multiprocess import SIGNALS, Multiprocess, Process
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from gateway.bounds.connections import OPTIONS, BoundedProtocol
 from gateway.config import store_key
 from gateway.manage.alone import listening
+from gateway.serving.forking import anew, unheard
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -75,17 +75,11 @@ class _Worker(Process):
         self.process = _FORK.Process(target=self._forked, args=(sockets,))  # type: ignore[assignment]
 
     def start(self) -> None:
-        """Fork it. No signal comes between, for which it would still have the supervisor's handlers."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        """Fork it."""
+        unheard(super().start)
 
     def _forked(self, sockets: list[socket.socket]) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        anew()
         subprocess_started(self.config, self.target, sockets, None)
 
 

@@ -95,11 +95,14 @@ class Served:
 
 def beside(pid: int) -> bool:
     """Whether a process is one of those beside the workers, which serve nobody."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return any(each in command for each in (b"projections.worker", b"recall.worker", b"activation.making"))
+    return any(each in command(pid) for each in (b"projections.worker", b"recall.worker", b"activation.making"))
+
+
+def command(pid: int) -> bytes:
+    """How a process was called, or calls itself; nothing of one that is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 @pytest.fixture
@@ -176,6 +179,11 @@ def test_a_stop_says_so_first_and_answers_what_it_has(world: World, url: str, se
     until("it to end", lambda: served.child.ended() is not None)
     assert served.child.ended() == 0
     check(world, url, replies)
+    served.child.start()  # and one that still starts need not be killed
+    until("a worker that starts", lambda: any(b" worker-1" in command(each) for each in descendants(served.child.pid)))
+    os.kill(served.child.pid, signal.SIGTERM)
+    until("it to end", lambda: served.child.ended() is not None)
+    assert (served.child.ended(), "refused to gracefully stop" in served.child.log.read_text()) == (0, False)
 
 
 def test_a_killed_worker_is_replaced_and_its_shard_taken_over(
