@@ -49,6 +49,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     phases=PHASES,
     derandomize=not os.environ.get("DUTYBOUND_RANDOM"),
+    max_examples=100 if os.environ.get("DUTYBOUND_RANDOM") else 50,
 )
 settings.load_profile("dutybound")
 
