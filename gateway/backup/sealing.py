@@ -38,13 +38,17 @@ _ABOUT = b"# The key of backups that were made with `--key`. Destroy it when the
 def key_of(file: Path, *, make: bool = False) -> bytes:
     """The key in a file; with `make`, of a new file of mode 0600 where there is none.
 
-    Raises `ConfigurationError` for one that cannot be used, `CommandRefused` where it cannot be written.
+    Raises `ConfigurationError` for one that cannot be used, `CommandRefused` where there is none, or none is made.
     """
     if make and not os.path.lexists(file):
         try:
             new_file(file, _ABOUT + base64.b64encode(os.urandom(key_file.SIZE)) + b"\n")
         except OSError as error:
             raise CommandRefused(f"`{file}` cannot be written ({error.strerror}); no backup was made") from error
+    if not file.is_file():
+        raise CommandRefused(
+            f"`{file}` cannot be read as the key of a backup: it is no file. Put that key back, or name it"
+        )
     return key_file.load(file).keys[0]
 
 

@@ -171,7 +171,7 @@ def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
     assert "was sealed by another key" in office.refused("restore", out, "--key", other)
     kept = key.read_bytes()
     key.unlink()
-    assert "cannot be read" in office.refused("restore", out, "--key", key)
+    assert "cannot be read as the key of a backup" in office.refused("restore", out, "--key", key)
     key.touch(mode=0o600)
     key.write_bytes(kept)
     monkeypatch.setattr(tempfile, "tempdir", str(office.folder))
