@@ -100,13 +100,13 @@ def serve(config: Path, workers: int) -> int:
         projecting, recalling = (
             held.enter_context(each) for each in (projector.forked(), recaller.forked(parts.rules))
         )
-        with settings.placing(found):
+        # One connection stays open meanwhile: the last one that SQLite closes copies the log, and removes it.
+        with settings.placing(found), contextlib.closing(open_configured(found)) as store:
             held.enter_context(served_alone(found))
             if wrong := listen.hindrance(found.host):
                 raise ConfigurationError([Problem(str(found.file), 0, 0, "listen", wrong)])
             address = held.enter_context(taken(found.host, found.port, str(found.file)))
-            with contextlib.closing(open_configured(found)) as store:
-                newer = later(store.engine)
+            newer = later(store.engine)
             examine_registry(found.store, found.ledger, str(found.file), found.store_key)
             if parts.archive is not None:
                 epoch = _activated(found, parts, parts.archive)

@@ -40,6 +40,7 @@ class SqliteStore:
         self.archive: EntryFiles | None = None
         self._read_only = read_only
         self._file = path.resolve()
+        self._uri = f"{self._file.as_uri()}?mode={'ro' if read_only else 'rw'}"
         self._names = (str(path), f"{self._file}-wal")
         self.engine: Engine = create_engine(
             "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
@@ -68,9 +69,8 @@ class SqliteStore:
 
         `wait_ms` is how long a statement waits while another connection is writing.
         """
-        uri = self._file.as_uri() + ("?mode=ro" if self._read_only else "?mode=rw")
         connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000, factory=Opened
+            self._uri, uri=True, isolation_level=None, check_same_thread=False, timeout=wait_ms / 1000, factory=Opened
         )
         try:
             if not self._read_only:
