@@ -42,7 +42,7 @@ def _workers(folder: Path, cores: Cores) -> list[Row]:
 
 def _memory(folder: Path, cores: Cores) -> list[Row]:
     rows = compared.keep(folder, cores, _say)
-    print("\n## memory: ten minutes at 32 connections; `rss_mb` is the largest process's, `tree_mb` that of all\n")
+    print("\n## memory: ten minutes at 32 connections; `rss_mb` is a worker's, `tree_mb` that of all processes\n")
     print(report.others(rows, list(MEMORY)))
     return rows
 
@@ -57,7 +57,7 @@ def _block(title: str, measure: Callable[[Path, Cores], list[Row]]) -> Callable[
     return run
 
 
-MEMORY = ("name", "rss_mb", "tree_mb", "processes")
+MEMORY = ("name", "rss_mb", "projector_mb", "recalls_mb", "tree_mb")
 
 COLUMNS = ("connections", "cpu_us", "share", "wall_us", "per_s")
 

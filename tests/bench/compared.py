@@ -87,7 +87,7 @@ def own(scene: Scene, lengths: Lengths) -> list[Row]:
 
 
 def memory(gateway: Gateway, seconds: float, *, of: str = "") -> Row:
-    """What the processes of a gateway hold after so many seconds of load; `rss_mb` is the largest one's, a worker's.
+    """What the processes of the project's gateway hold after so many seconds of load; `rss_mb` is a worker's.
 
     `of` is what the answers had, where they were no usual ones.
     """
@@ -98,9 +98,10 @@ def memory(gateway: Gateway, seconds: float, *, of: str = "") -> Row:
         "name": f"{name}, answers of {of}" if of else name,
         "usual": not of,
         "load_s": seconds,
-        "rss_mb": sizes[0],
-        "tree_mb": sum(sizes),
-        "processes": len(sizes),
+        "rss_mb": sizes["workers"],
+        "projector_mb": sizes["projector"],
+        "recalls_mb": sizes["recalls"],
+        "tree_mb": sizes["tree"],
     }
 
 

@@ -100,20 +100,25 @@ class Child:
         found = dict.fromkeys(("workers", "projector", "recalls", "supervisor"), 0.0)
         for pid in self.tree():
             with contextlib.suppress(OSError):
-                called = Path(f"/proc/{pid}/cmdline").read_bytes()
                 after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                part = "supervisor" if pid == self.process.pid else "workers"
-                part = next((part for module, part in _BESIDE.items() if module in called), part)
-                found[part] += (int(after[11]) + int(after[12])) * 1000 / TICKS
+                found[self._part(pid)] += (int(after[11]) + int(after[12])) * 1000 / TICKS
         return found
 
-    def rss_mb(self) -> list[float]:
-        """Resident megabytes (2**20 bytes) of each process of the tree, the largest first."""
-        pages = []
+    def rss_mb(self) -> dict[str, float]:
+        """Resident megabytes (2**20 bytes) of the largest process of each part, and of all processes as `tree`."""
+        found = dict.fromkeys(("workers", "projector", "recalls", "supervisor", "tree"), 0.0)
         for pid in self.tree():
             with contextlib.suppress(OSError):
-                pages.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
-        return sorted((count * PAGE / 2**20 for count in pages), reverse=True)
+                size = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20
+                part = self._part(pid)
+                found[part] = max(found[part], size)
+                found["tree"] += size
+        return found
+
+    def _part(self, pid: int) -> str:
+        called = Path(f"/proc/{pid}/cmdline").read_bytes()
+        part = "supervisor" if pid == self.process.pid else "workers"
+        return next((part for module, part in _BESIDE.items() if module in called), part)
 
     def stop(self) -> None:
         """End the process and every other of its session."""

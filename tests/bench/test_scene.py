@@ -39,7 +39,9 @@ def test_the_whole_journey_runs_and_has_a_row_for_each_line_of_the_budget(
     lines = budget.lines(rows)
     assert [row["name"] for row in rows if row.get("cpu_ms") == 0] == []
     assert {row["name"] for row in rows} >= {"dutybound", "apollo-gateway", "node-rest", "strawberry-httpx", "denial"}
-    assert all(row["rss_mb"] > 10 for row in rows if row["bench"] == "memory")
+    parts = ("rss_mb", "projector_mb", "recalls_mb", "tree_mb")
+    sizes = [[row[key] for key in parts] for row in rows if row["bench"] == "memory"]
+    assert all(min(each) > 10 and sum(each[:-1]) < each[-1] for each in sizes)  # the supervisor is in the last
     kept = [line.what for line in lines if not line.what.startswith(("the ledger's", "PostgreSQL", "the same of"))]
     assert len(kept) == 11
     table = report.budget(lines)
