@@ -31,8 +31,8 @@ from sqlalchemy.exc import DBAPIError
 from gateway.errors import CommandRefused
 from gateway.storage.tables import store_version
 
-LATEST = "0027"
-READABLE_FROM = "0027"
+LATEST = "0028"
+READABLE_FROM = "0028"
 """The oldest step whose code may serve a store of the latest one."""
 
 FIRST = "0001"

@@ -61,6 +61,8 @@ def told(each: Asked, number: int, at: datetime.datetime) -> tuple[entries.Told,
                     DATASETS[dataset],
                     ("amount", "period"),
                     [f"{DATASETS[dataset]}/R-{one[2][-1]}-{record}@{version}" for record, version in each.records],
+                    until=[20_000 + record for record, _ in each.records],
+                    since=[1_095] if each.records else [],
                 )
                 for dataset in dict.fromkeys(each.datasets)
             ],

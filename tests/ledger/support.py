@@ -141,10 +141,16 @@ def an_entry(number: int = 1, facts: int = 0) -> disclose.Entry:
     return made
 
 
-async def disclosed(ledger: disclose.LedgerPort, number: int = 1, at: datetime.datetime = AT, facts: int = 0) -> bytes:
-    """Disclose it, and give the answer's bytes."""
+async def disclosed(
+    ledger: disclose.LedgerPort,
+    number: int = 1,
+    at: datetime.datetime = AT,
+    facts: int = 0,
+    until: datetime.date | None = None,
+) -> bytes:
+    """Disclose it, and give the answer's bytes; `until` is the last day of its display."""
     made = an_entry(number, facts)
-    released = Released([Record(m_id="N-1", m_version="3")], [None], [True])
+    released = Released([Record(m_id="N-1", m_version="3")], [until], [True])
     receipt = await disclose.disclose(ledger, made, {(SUBJECT, "tax-arrears"): released}, DATA, (), at)
     return b'{"data":%b,"extensions":{"inquiry":%b}}' % (DATA, disclose.extension(made, receipt))
 

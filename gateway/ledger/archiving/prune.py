@@ -2,7 +2,7 @@
 
 A day of a shard at a time: what has to stay readable is sealed anew, by a key of its own; the rows that projections
 have of the rest go, and their payloads, with the day's key. Last go keys of subjects that nothing readable names any
-more.
+more. Rows of `displayed` are of no single entry: they go once their day is over, or with their subject's key.
 Where it is stopped, it goes on at the first day whose key is there.
 
 Payloads of an archive go after the days' keys, and a subject's key may open them until then. So a key that seals
@@ -36,6 +36,7 @@ from gateway.ledger.verify.stretch import KEPT, UNFINISHED
 from gateway.storage.port import Held, Reader, Store
 from gateway.storage.projections.counted import counted
 from gateway.storage.projections.tables import acted, asked, displayed, looked, projected, raced, received
+from gateway.storage.recall.recalls import expiry_head
 from gateway.storage.subjects.acts import WAITING, act, act_head, matter
 from gateway.storage.subjects.erasure import erasure, hold
 from gateway.storage.subjects.facts import fact
@@ -48,7 +49,7 @@ BATCH = sql.AT_ONCE
 MOST_BEHIND = 20_000
 """Entries that the projections may lack where keys of subjects are looked through."""
 _ORDINARY = (entries.Inquiry, entries.Refused, entries.View)
-_ROWS = (looked, received, asked, acted, counted, displayed, raced, entry_requester)
+_ROWS = (looked, received, asked, acted, counted, raced, entry_requester)
 """What is made of single entries."""
 _INDEX = (1 << SHARD_BITS) - 1
 
@@ -235,6 +236,9 @@ def _destroy(store: Store, head: Head, key: int, span: tuple[int, int], about: s
         for table in _ROWS:
             of = and_(table.c.entry >= first, table.c.entry < last, table.c.entry.not_in(stays))
             connection.execute(delete(table).where(of))
+        # A day that is over and noted needs no row any more, whichever entries showed it.
+        over = select(expiry_head.c.day).scalar_subquery()
+        connection.execute(delete(displayed).where(displayed.c.day < over))
         connection.execute(update(entry).where(gone).values(told=b"", oversight=b"", subjects=None))
         connection.execute(update(period_key).where(period_key.c.id == key).values(secret=None))
     return True
@@ -267,4 +271,5 @@ def _unused(store: Store, head: Head, before: datetime.date) -> int:
             some = sorted(unused)[start : start + BATCH]
             nothing = update(subject_key).where(wanted).values(scheme=None, value=None, secret=None)
             connection.execute(nothing, {"ids": some})
+            connection.execute(delete(displayed).where(displayed.c.subject.in_(some)))
     return len(unused)

@@ -140,11 +140,17 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
     def displays(self) -> list[tuple[int | None, int | None]]:
         """Of each record, the last day of its display and the first, in days since 1970-01-01; None: it is not
         known."""
-        count = len(self.records)
-        none: list[int | None] = [None] * count
-        apart = self.since * count if len(self.since) == 1 else self.since or none
-        pairs = zip(self.until or none, apart, strict=False)
-        return [(day, days if day is None or days is None else day - days) for day, days in pairs]
+        return displays(len(self.records), self.until, self.since)
+
+
+def displays(
+    count: int, until: Sequence[int | None], since: Sequence[int | None]
+) -> list[tuple[int | None, int | None]]:
+    """Of so many records the last day of display and the first, by `Dataset.until` and `Dataset.since`."""
+    none: Sequence[int | None] = [None] * count
+    apart = [*since] * count if len(since) == 1 else since or none
+    pairs = zip(until or none, apart, strict=False)
+    return [(day, days if day is None or days is None else day - days) for day, days in pairs]
 
 
 def began(until: Sequence[int | None], since: Sequence[int | None]) -> list[int | None]:

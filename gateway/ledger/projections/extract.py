@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -41,11 +41,22 @@ _terms: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str,
 
 
 class Share(NamedTuple):
-    """What an answer disclosed of one dataset of a subject. `records` are `<record id>@<version>`."""
+    """What an answer disclosed of one dataset of a subject. `records` are `<record id>@<version>`.
+
+    `until` and `since` say how long these may be displayed, as `entries.Dataset` has them.
+    """
 
     dataset: str
     fields: tuple[str, ...]
     records: tuple[str, ...]
+    until: tuple[int | None, ...] = ()
+    since: tuple[int | None, ...] = ()
+
+    @property
+    def displays(self) -> list[tuple[int | None, int | None]]:
+        """Of each record, the last day of its display and the first, in days since 1970-01-01; None: it is not
+        known."""
+        return entries.displays(len(self.records), self.until, self.since)
 
 
 class Given(NamedTuple):
@@ -142,38 +153,26 @@ def given(told: entries.Told | None) -> list[Given]:
         return []
     found = []
     for place, subject in enumerate(told.disclosed):
-        shares = []  # as `Share`s are encoded
+        shares: list[tuple[object, ...]] = []  # as `Share`s are encoded
         for each in subject.datasets:
             if each.records:
                 start = len(each.dataset) + 1
-                shares.append((each.dataset, each.fields, [record[start:] for record in each.records]))
+                days = (each.until, each.since) if each.until or each.since else ()
+                shares.append((each.dataset, each.fields, [record[start:] for record in each.records], *days))
         if shares:
             found.append(Given(place, subject.scheme, subject.value, _encode(shares)))
     return found
 
 
-def ends(told: entries.Told | None) -> list[tuple[int, str, int, int]]:
-    """How long what an answer disclosed may be displayed: place, dataset, last day and first, in days since 1970-01-01.
+def displays(shares: Iterable[Share]) -> Iterator[tuple[str, int, int]]:
+    """How long what was disclosed may be displayed: dataset, last day and first, in days since 1970-01-01.
 
     `UNENDING` stands for a last day that there is not, `UNKNOWN` for a first that is not told.
     """
-    if not isinstance(told, entries.Inquiry) or told.requester.issuer == entries.EVERYBODY:
-        return []
-    found: list[tuple[int, str, int, int]] = []
-    for place, subject in enumerate(told.disclosed):
-        for of in subject.datasets:
-            until, since = of.until, of.since
-            days = since[0] if len(since) == 1 else None
-            if until and days is not None and None not in until:  # as nearly all are
-                last = set(until[: len(of.records)])
-                found += [(place, of.dataset, day, day - days) for day in last if day is not None]
-            elif until or since:
-                found += [
-                    (place, of.dataset, UNENDING if day is None else day, UNKNOWN if first is None else first)
-                    for day, first in dict.fromkeys(of.displays)
-                    if day is not None or first is not None
-                ]
-    return found
+    for share in shares:
+        for day, first in dict.fromkeys(share.displays):
+            if day is not None or first is not None:
+                yield share.dataset, UNENDING if day is None else day, UNKNOWN if first is None else first
 
 
 def count(told: entries.Told | None, oversight: entries.Oversight | None) -> Count | None:

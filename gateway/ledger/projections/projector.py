@@ -16,14 +16,13 @@ import contextlib
 import datetime
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 
 from gateway.errors import RowsRefused, VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.ledger.projections import extract, positions
+from gateway.ledger.projections import displays, extract, positions
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.storage.port import Reader, Store
@@ -36,8 +35,6 @@ from gateway.storage.tables import SHARD_BITS, micros
 
 _ROUND = 60.0
 """Seconds from when no row was left that counts no more until it is looked for some again."""
-_NEIGHBOURS = itemgetter(1, 4, 0, 2, 3)
-"""Orders rows of `displayed` so that those beside each other are so in its index, and nearly so in the table."""
 BATCH = 2048
 """The most entries that a turn takes."""
 MANY, FEW = 512, 128
@@ -59,8 +56,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     """What the projections take from one entry; nothing else of it is kept while a batch is read.
 
     `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it
-    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released; `ends` say
-    how long what others than the subject itself were told may be displayed.
+    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released; `others`
+    that others than the subject itself were told.
     """
 
     id: int
@@ -76,7 +73,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     counts: extract.Count | None
     visible: int | None
     named: int | None
-    ends: Sequence[tuple[int, str, int, int]] = ()
+    others: bool = False
 
 
 class Work(NamedTuple):
@@ -98,6 +95,7 @@ class Projector:
         self._requesters: dict[tuple[str, str], int] = {}
         self._reader: Reader | None = None
         self._digests: Digests | None = None
+        self._known = displays.Known()
         self._floor = 0
         self._forgotten, self._looked_through = -1, -_ROUND
         self._served = set[int]()
@@ -170,8 +168,15 @@ class Projector:
         return True
 
     def _keep(self, work: Work, taken: Sequence[Seen]) -> bool:
-        rows = self._rows(work, taken)
-        return kept.advance(self._store.engine, work.names, work.shard, work.first, work.last, rows)
+        rows, fresh = self._rows(work, taken), displays.Fresh([], set())
+        if shows := "displayed" in work.names:
+            fresh = self._known.fresh(work.shard, work.first, taken)
+            rows = rows._replace(displayed=fresh.rows)
+        if not kept.advance(self._store.engine, work.names, work.shard, work.first, work.last, rows):
+            return False
+        if shows:
+            self._known.kept(work.shard, work.last, fresh.digests)
+        return True
 
     def _forget(self) -> None:
         """Remove some of the rows that count no more, a day after they did: who counts them may be reading."""
@@ -297,9 +302,9 @@ class Projector:
 
 
 def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str, digests: Digests) -> Rows:
-    """What entries of a shard give, by themselves: all but `raced`, which depends on the facts at the time."""
+    """What entries of a shard give, by themselves: all but `displayed`, and `raced`, which depends on the facts at the
+    time."""
     looked, received, asked, acted, unreleased, kept_back = [], [], [], [], [], []
-    displayed: list[tuple[int, str, int, int, int, int]] = []
     counted: list[Row] = []
     under: list[int] = []
     for seen in taken:
@@ -310,7 +315,6 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
         by = requester(seen.by)
         if keys:
             received += [(keys[each.place], at, id_, by, seen.facts, each.shares) for each in seen.given]
-            displayed += [(day, dataset, keys[place], id_, since, at) for place, dataset, day, since in seen.ends]
         if seen.purpose is not None:
             asked.append((by, seen.purpose, at, id_))
         if seen.official is not None:
@@ -334,7 +338,6 @@ def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], 
         counted=counted,
         counted_under=under,
         not_released=kept_back,
-        displayed=sorted(displayed, key=_NEIGHBOURS),
     )
 
 
@@ -364,7 +367,7 @@ def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: e
         extract.count(told, oversight),
         extract.visible(told, oversight, at),
         extract.named(told),
-        [] if oversight is None or oversight.by_subject else extract.ends(told),
+        oversight is not None and not oversight.by_subject,
     )
 
 

@@ -18,18 +18,15 @@ from gateway.ledger.projections.positions import Place, covered, opened
 from gateway.ledger.projections.recipients import received_in
 from gateway.ledger.stored import read
 from gateway.storage.port import Reader
-from gateway.storage.projections.tables import displayed, raced, received
-from gateway.storage.recall.recalls import recall, recall_job
+from gateway.storage.projections.tables import raced, received
+from gateway.storage.recall.recalls import recall_job
 from gateway.storage.statement import Statement
 from gateway.storage.tables import requester, subject_key
 
-__all__ = ["DISPLAYED", "NAMES", "UNTOLD", "Received", "ended_of", "raced_since", "received_of", "shortened_of"]
+__all__ = ["NAMES", "Received", "raced_since", "received_of"]
 
 NAMES = ("received", "looked")
 """The projections that it is read from."""
-
-DISPLAYED = "displayed"
-"""And the one that `ended_of` and `shortened_of` are read from."""
 
 _AT_ONCE = 50
 
@@ -57,32 +54,6 @@ _RACED = Statement(
     .where(recall_job.c.selected > p("since"))
     .order_by(recall_job.c.id, raced.c.entry, raced.c.dataset),
     "since",
-)
-
-_ENDED = Statement(
-    select(displayed.c.entry)
-    .join(subject_key, subject_key.c.id == displayed.c.subject)
-    .where(displayed.c.day == p("day"), displayed.c.dataset == p("dataset"))
-    .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")),
-    *("day", "dataset", "scheme", "value"),
-)
-
-UNTOLD = (
-    ~select(recall.c.id)
-    .join(recall_job, recall_job.c.id == recall.c.job)
-    .where(recall.c.place == displayed.c.entry, recall.c.dataset == displayed.c.dataset)
-    .where(recall_job.c.since == displayed.c.since)
-    .correlate(displayed)
-    .exists()
-)
-"""Whether a shortened period had no recall of a row of `displayed` yet, whatever was answered."""
-
-_SHORTENED = Statement(
-    select(displayed.c.entry)
-    .join(subject_key, subject_key.c.id == displayed.c.subject)
-    .where(displayed.c.since == p("since"), displayed.c.day > p("day"), displayed.c.dataset == p("dataset"), UNTOLD)
-    .where(subject_key.c.scheme == p("scheme"), subject_key.c.value == p("value")),
-    *("since", "day", "dataset", "scheme", "value"),
 )
 
 
@@ -140,16 +111,3 @@ def _add_version_1(reader: Reader, named: set[tuple[str, str]], found: dict[tupl
 def raced_since(reader: Reader, since: int) -> list[tuple[str, int, str]]:
     """What raced with the jobs that were selected since then (microseconds): job, entry and dataset."""
     return [(job, entry, dataset) for job, entry, dataset in reader.rows(_RACED, since)]
-
-
-def ended_of(reader: Reader, day: int, dataset: str, scheme: str, value: str) -> set[int]:
-    """The entries that disclosed a record of a subject's dataset with that last day of display (since 1970-01-01)."""
-    return {entry for (entry,) in reader.rows(_ENDED, day, dataset, scheme, value)}
-
-
-def shortened_of(reader: Reader, since: int, day: int, dataset: str, scheme: str, value: str) -> set[int]:
-    """The entries that disclosed a record whose display counts from a day, with a later last day than `day`.
-
-    Without those of which a shortened period had a recall already.
-    """
-    return {entry for (entry,) in reader.rows(_SHORTENED, since, day, dataset, scheme, value)}

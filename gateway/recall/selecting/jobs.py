@@ -18,6 +18,9 @@ _NEWER = ("corrected", "unreported")
 
 _sizes: msgspec.json.Decoder[dict[str, int]] = msgspec.json.Decoder(dict[str, int])
 
+Shortened = tuple[str, str, str, int, int]
+"""An answer that a shortened period had a recall of: scheme, value, dataset, the first day of display, entry."""
+
 
 def waiting(connection: Connection, most: int) -> list[Job]:
     """The first that wait, oldest first."""
@@ -94,6 +97,19 @@ def reported(connection: Connection, subjects: Iterable[tuple[str, str]]) -> set
                 query = select(*about).where(table.c.scheme == scheme, table.c.value.in_(some), mine)
                 for its, value, dataset, record, *versions in connection.execute(query):
                     found.update((its, value, dataset, f"{record}@{each}") for each in versions if each)
+    return found
+
+
+def shortened_before(connection: Connection, jobs: Iterable[Job]) -> set[Shortened]:
+    """What shortened periods had recalls of, whatever was answered, of the subjects of those jobs that are of one."""
+    found: set[Shortened] = set()
+    of = {(job.scheme, job.value) for job in jobs if job.since is not None and job.scheme is not None}
+    for scheme in sorted({scheme for scheme, _ in of}):
+        for some in _sliced(sorted(value or "" for its, value in of if its == scheme)):
+            query = select(*(recall_job.c[name] for name in ("scheme", "value", "dataset", "since")), recall.c.place)
+            about = (recall_job.c.scheme == scheme, recall_job.c.value.in_(some), recall_job.c.since.is_not(None))
+            for row in connection.execute(query.join(recall, recall.c.job == recall_job.c.id).where(*about)):
+                found.add((row.scheme, row.value, row.dataset, row.since, row.place))
     return found
 
 

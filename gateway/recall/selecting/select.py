@@ -19,22 +19,14 @@ import asyncio
 import contextlib
 import datetime
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from gateway.acts.office import Office
 from gateway.ledger.projections import positions
-from gateway.ledger.projections.several import (
-    DISPLAYED,
-    NAMES,
-    Received,
-    ended_of,
-    raced_since,
-    received_of,
-    shortened_of,
-)
+from gateway.ledger.projections.several import NAMES, Received, raced_since, received_of
 from gateway.recall.selecting import jobs as rows
 from gateway.recall.selecting.answers import Opened, opened_at
 from gateway.recall.selecting.making import Making, NothingToTell, Wanted, begin_counts, holder
@@ -140,7 +132,7 @@ class Selecting:
             if not jobs:
                 return _NOTHING
             with contextlib.closing(self._office.store.reader()) as reader:
-                covered = [positions.covered(reader, name) for name in (*NAMES, DISPLAYED)]
+                covered = [positions.covered(reader, name) for name in NAMES]
                 ready = [job for job in jobs if _passed(covered, job)]
                 found = self._slice(reader, connection, ready)
         if fresh := [job.id for job in jobs if job.sizes is None]:
@@ -218,27 +210,20 @@ def look_up(reader: Reader, connection: Connection, jobs: Sequence[Job]) -> list
     newer = rows.newer_versions(connection, jobs)
     subjects = {(job.scheme, job.value) for job in jobs if job.scheme is not None and job.value is not None}
     received = received_of(reader, subjects)
-    ended = {job.id: _ended(reader, job) for job in jobs if job.day is not None}
-    return list(_touched(jobs, received, newer, ended))
+    return list(_touched(jobs, received, newer, rows.shortened_before(connection, jobs)))
 
 
 def _passed(covered: Sequence[positions.Covered], job: Job) -> bool:
-    """Whether the projections have all that a job has to see: `displayed` is needed for what expired alone."""
-    needed = covered if job.day is not None else covered[: len(NAMES)]
+    """Whether the projections have all that a job has to see."""
     sizes = rows.sizes_of(job) or covered[0].sizes
-    return all(of.has(sizes) for of in needed)
-
-
-def _ended(reader: Reader, job: Job) -> set[int]:
-    of = (job.day or 0, job.dataset or "", job.scheme or "", job.value or "")
-    return ended_of(reader, *of) if job.since is None else shortened_of(reader, job.since, *of)
+    return all(of.has(sizes) for of in covered)
 
 
 def _touched(
     jobs: Iterable[Job],
     received: Mapping[tuple[str, str], Sequence[Received]],
     newer: Mapping[str, frozenset[str]],
-    ended: Mapping[str, set[int]],
+    shortened: Collection[rows.Shortened],
 ) -> Iterable[Found]:
     for job in jobs:
         subject = (job.scheme or "", job.value or "")
@@ -248,9 +233,9 @@ def _touched(
         for each in received.get(subject, ()):
             if job.client is not None and (job.issuer, job.client) != (each.issuer, each.client):
                 continue
-            if job.id in ended and each.entry not in ended[job.id]:
-                continue
             for place, share in enumerate(each.shares):
+                if job.since is not None and (*subject, share.dataset, job.since, each.entry) in shortened:
+                    continue
                 items = () if job.cause == "unreported" else touched(job, share, each.facts, after)
                 if not items and old:  # its source gave it again, from a copy that lags
                     again = touched(always, share, None, after)

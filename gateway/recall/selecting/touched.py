@@ -65,6 +65,8 @@ def touched(job: Job, share: Share, facts: int | None, newer: Collection[str] = 
             return ()
     elif job.dataset not in (None, share.dataset):
         return ()
+    if job.day is not None and not any(_ended(job, *days) for days in share.displays):
+        return ()
     records = share.records
     if job.record is not None:
         records = tuple([each for each in records if is_of(each, job.record, job.version)])

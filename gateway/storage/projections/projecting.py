@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from gateway.errors import RowsRefused
 from gateway.storage.projections import counted as counts
 from gateway.storage.projections.counted import counted
-from gateway.storage.projections.tables import DROPPING, NAMES, TABLES, WITHOUT_KEY, projected
+from gateway.storage.projections.tables import DROPPING, NAMES, TABLES, WITHOUT_KEY, displayed, projected
 from gateway.storage.sealing.columns import vault_of
 from gateway.storage.statement import Statement
 from gateway.storage.subjects.facts import fact, fact_head
@@ -34,6 +34,10 @@ _CACHE_KIB = 32 * 1024
 _INSERT = {
     table.name: Statement(insert(table), *table.c.keys()) for tables in TABLES.values() for table in tables
 }  # Core's own execution would cost more than the rows
+_INSERT[displayed.name] = Statement(  # other entries may have shown the same
+    text("INSERT INTO displayed VALUES (:day, :dataset, :subject, :since) ON CONFLICT DO NOTHING"),
+    *displayed.c.keys(),
+)
 
 
 class Position(NamedTuple):
@@ -61,7 +65,7 @@ class Rows(NamedTuple):
     counted: Sequence[counts.Row] = ()
     counted_under: Sequence[int] = ()
     not_released: Sequence[tuple[int, int]] = ()
-    displayed: Sequence[tuple[int, str, int, int, int, int]] = ()
+    displayed: Sequence[tuple[int, str, int, int]] = ()
 
 
 class Changed(NamedTuple):

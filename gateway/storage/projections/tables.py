@@ -58,7 +58,6 @@ received = Table(
     Column("facts", BigInteger),  # the change number of the facts that it was decided from
     # JSON (`gateway.ledger.projections.extract`), of every dataset in one row.
     Column("shares", Secret("received.shares"), nullable=False),
-    sqlite_with_rowid=False,
 )
 
 asked = Table(
@@ -105,10 +104,8 @@ displayed = Table(
     Column("day", Integer, primary_key=True),  # the last day of display, in days since 1970-01-01; or UNENDING
     Column("dataset", Text, primary_key=True),
     Column("subject", BigInteger, primary_key=True),
-    Column("entry", BigInteger, primary_key=True),  # which disclosed a record with that last day
     Column("since", Integer, primary_key=True),  # the day that it counts from; or UNKNOWN
-    Column("at", BigInteger, nullable=False),
-    Index("displayed_since", "dataset", "since", "subject", "day", "entry"),
+    Index("displayed_since", "dataset", "since", "subject", "day"),
     sqlite_with_rowid=False,
 )
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from gateway.backup import making, restoring, sealing
 from gateway.clock import machines
@@ -24,10 +25,13 @@ from gateway.ledger.log.build import ledger_of
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
+from gateway.recall.selecting.expiring import day_of, number_of
 from gateway.status.lines import Line
 from gateway.status.store import of_store
 from gateway.storage.archive import form
 from gateway.storage.port import Store
+from gateway.storage.projections.tables import displayed
+from gateway.storage.recall.recalls import expiry_head
 from gateway.storage.store import open_configured
 from gateway.storage.tables import micros
 from tests import configured
@@ -40,6 +44,8 @@ WHO = ("--by", "R. Keeper", "--reason", "ten years are over")
 NOW = machines()
 LONG_AGO = NOW.replace(year=NOW.year - 11, month=3, day=5, hour=12)
 RECENT = NOW - datetime.timedelta(days=40)
+ENDED, ENDS = LONG_AGO.date() + datetime.timedelta(days=300), NOW.date() + datetime.timedelta(days=300)
+"""The last days of display of what was disclosed on the first two days, and last month."""
 KEPT = {"retention": "P10Y", "backups": "P35D", "archive": "archive"}
 
 
@@ -56,8 +62,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ledger = ledger_of(store, found.ledger, private, machines)
         await ledger.start()
         day = datetime.timedelta(days=1)
-        await asyncio.gather(*(disclosed(ledger, n, LONG_AGO + n // 200 * day) for n in range(OLD)))
-        await asyncio.gather(*(disclosed(ledger, OLD + n, RECENT) for n in range(YOUNG)))
+        old = (disclosed(ledger, n, LONG_AGO + n // 200 * day, until=ENDED) for n in range(OLD))
+        await asyncio.gather(*old)
+        await asyncio.gather(*(disclosed(ledger, OLD + n, RECENT, until=ENDS) for n in range(YOUNG)))
         await ledger.close()
 
     asyncio.run(fill())
@@ -203,9 +210,25 @@ def test_a_key_of_a_subject_goes_with_the_last_that_names_it(folder: Path, run: 
         tomorrow = (NOW + datetime.timedelta(days=1)).date()
         done = asyncio.run(prune.prune(store, head, tomorrow, lambda *_: None))
     assert (done.days, done.kept, done.keys) == (3, 0, 1)
+    with opened(folder) as store, store.engine.connect() as connection:
+        assert connection.execute(select(displayed)).all() == []
     assert keys(folder) == 0
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
     assert "the key that opens it is gone, and no entry explains why" in run.err
+
+
+@pytest.mark.parametrize(("noted", "left"), [(ENDED, [ENDED, ENDS]), (NOW.date(), [ENDS])])
+def test_days_of_display_go_once_they_are_over_and_noted(
+    folder: Path, run: Run, noted: datetime.date, left: list[datetime.date]
+) -> None:
+    """Whichever entries showed it: what others recall from is noted by these days."""
+    with opened(folder) as store, store.engine.begin() as connection:
+        connection.execute(update(expiry_head).values(day=number_of(noted)))
+    assert command(run, folder, "prune") == 0, run.err
+    with opened(folder) as store, store.engine.connect() as connection:
+        days = connection.execute(select(displayed.c.day).order_by(displayed.c.day)).scalars().all()
+    assert [day_of(day) for day in days] == left
+    whole(run, folder)
 
 
 def test_what_somebody_holds_stays(folder: Path, run: Run) -> None:

@@ -44,7 +44,8 @@ def test_an_answer_gives_the_shares_of_each_subject() -> None:
         (1, "2", ["tax-arrears", "permits"]),
     ]
     first = decode(given(INQUIRY)[0].shares)
-    assert first[0] == ("tax-arrears", ("amount", "period"), ("R-1-1@1", "R-1-2@4"))
+    assert first[0][:3] == ("tax-arrears", ("amount", "period"), ("R-1-1@1", "R-1-2@4"))
+    assert first[0].displays == [(20_001, 18_906), (20_002, 18_907)]
 
 
 def test_what_was_erased_and_what_disclosed_nothing_gives_none() -> None:

@@ -11,6 +11,7 @@ from gateway.ledger.verify.store import verify_store
 from gateway.recall.selecting import shortening
 from gateway.recall.selecting.expiring import Expiring, number_of
 from gateway.recall.selecting.shortening import Shortening
+from gateway.storage.projections.projecting import start_over
 from gateway.storage.recall.recalls import recall
 from tests.acts.desk import organisation
 from tests.ledger.support import VERIFIERS
@@ -104,6 +105,51 @@ async def test_shorter_longer_and_shorter_again_tells_each_answer_once(room: Roo
     active(room, "P1Y")
     assert await noted(room) == 1
     assert [row.inquiry for row in await room.select()] == [first, second]
+
+
+async def test_what_was_noted_by_a_shorter_period_is_not_noted_by_each_rule_set_that_follows(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active(room, "P3Y", FIRST)
+    who, own, new = organisation(), organisation(), SINCE + datetime.timedelta(days=500)
+    day = datetime.date(2027, 8, 13)
+    await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
+    await room.answer(own, "N-1@1", since=[SINCE], until=[TOLD], delete_by=FIRST.date())
+    active(room, "P1Y")
+    assert await noted(room, datetime.timedelta(days=3)) == 1
+    assert (len(room.jobs()), len(await room.select())) == (2, 1), "one need not keep it by then"
+    for turn in range(3):  # it goes on being asked about, and what counts from that day is not shown any more
+        await room.answer(who, "N-2@1", since=[new], until=[day])
+        active(room, "P1Y", room.desk.now + datetime.timedelta(days=turn))
+        assert await noted(room) == 0
+    monkeypatch.setattr(shortening, "MOST_RECEIVED", 3)
+    active(room, "P1Y")
+    assert await noted(room) == 1, "too many to look through: it is noted, and nobody is found"
+    assert len(room.jobs()) == 3
+    assert len(await room.select()) == 1
+
+
+async def test_what_was_received_is_waited_for_too(room: Room) -> None:
+    """Who received it by the longer period in between is known from `received`, so that has to be there."""
+    active(room, "P3Y", FIRST)
+    who = organisation()
+    await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
+    active(room, "P1Y")
+    assert await noted(room) == 1
+    assert len(await room.select()) == 1
+    active(room, "P3Y")
+    assert await noted(room) == 0
+    late = await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
+    await asyncio.to_thread(room.project)
+    active(room, "P1Y")
+    start_over(room.store.engine, ["received"])
+    room.desk.now += WAIT
+    turn = Shortening(room.desk.office, WAIT)
+    assert not await turn.turn(), "it is being built again"
+    await asyncio.to_thread(room.project)
+    while await turn.turn():
+        """There is more."""
+    assert [row.inquiry for row in await room.select()][1:] == [late]
 
 
 async def test_nobody_looked_at_the_longer_period_in_between(room: Room) -> None:

@@ -4,7 +4,8 @@ Each row that an entry gives is looked for by its key (`sought`); at the end the
 the ledger. What was projected since the start is left for the next time; a projection that is being built again counts
 for nothing, here as elsewhere. Rows of `counted` that are older than they are kept may be gone, and are not counted.
 
-Left out is `raced`: what it lacks depends on when the facts were read, and more than it needs does no harm.
+Left out is `raced`: what it lacks depends on when the facts were read, and more than it needs does no harm. Rows of
+`displayed` are looked for and not counted: several entries give the same, and more than it needs does no harm either.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Projected:
         floor = max((head.floor for head in heads), default=0)
         oldest = dict.fromkeys(NAMES, _EVER) | {"counted": counting.oldest(floor, floor)}
         self.expected = Expected(self._positions(reader, sizes), oldest, counting.secret)
-        self._found = dict.fromkeys(self.expected.next_, 0)
+        self._found = dict.fromkeys(self.expected.next_.keys() & TABLES.keys(), 0)
         self._erasures = {head.id: head.erasures for head in heads}
         self._taken_back: set[tuple[int, int]] = set()
         self._excused = 0
@@ -102,12 +103,13 @@ class Projected:
         heads = read.heads(reader)
         erased = any(self._erasures.get(head.id) != head.erasures for head in heads)
         now = self._positions(reader, {head.id: head.size for head in heads})
-        for name, of in self.expected.next_.items():
+        for name, said in self._found.items():
+            of = self.expected.next_[name]
             if self._again:
                 break
             if name not in now or any(now[name].get(shard, 0) < next_ for shard, next_ in of.items()):
                 continue  # it is being built again
-            mine, known, said = 0, 0, self._found[name]
+            mine, known = 0, 0
             for shard, next_ in now[name].items():
                 base = shard << SHARD_BITS
                 span = (base, base + of.get(shard, 0), base, base + next_)

@@ -15,16 +15,19 @@ from sqlalchemy import Table, and_, column, select, values
 from sqlalchemy import bindparam as p
 
 from gateway.errors import VerificationFailed
+from gateway.ledger.projections import displays
 from gateway.ledger.projections.projector import Seen, rows_of
 from gateway.ledger.stored.read import Head
 from gateway.storage.port import Reader
 from gateway.storage.projections.counted import Digests, counted
 from gateway.storage.projections.projecting import Rows
 from gateway.storage.projections.tables import WITHOUT_KEY, acted, asked, displayed, looked, not_released, received
+from gateway.storage.recall.recalls import expiry_head
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, requester
 
-TABLES = {table.name: table for table in (looked, received, asked, acted, counted, displayed)}
+TABLES = {table.name: table for table in (looked, received, asked, acted, counted)}
+"""Whose rows are each of one entry."""
 MOST_TAKEN_BACK = 10_000
 """Rows that may be gone until an entry is met that says why: it comes soon after the one whose answer did not leave."""
 _AT_ONCE = 64
@@ -45,13 +48,14 @@ def _by_key(table: Table) -> Statement:
     return Statement(found, *(mark.key for row in marks for mark in row))
 
 
-_ROWS = {name: _by_key(table) for name, table in TABLES.items()}
+_ROWS = {table.name: _by_key(table) for table in (*TABLES.values(), displayed)}
 _KEY = {
     name: itemgetter(*(list(table.c).index(each) for each in table.primary_key.columns))
-    for name, table in TABLES.items()
+    for name, table in (*TABLES.items(), (displayed.name, displayed))
 }
 _ENTRY = {name: list(table.c).index(table.c.entry) for name, table in TABLES.items()}
 """Where a row has its key, and its entry."""
+_OVER = Statement(select(expiry_head.c.day))
 _NOT_RELEASED = Statement(
     select(not_released.c.by).where(not_released.c.entry == p("entry"), not_released.c.by == p("by")), "entry", "by"
 )
@@ -101,6 +105,9 @@ class Sought:
         taken_back: list[tuple[int, int]] = []
         for name, of in self._expected.next_.items():
             end = (head.id << SHARD_BITS) + of.get(head.id, 0)
+            if name == displayed.name:
+                self._shown(reader, [each for each in batch if each.id < end])
+                continue
             place = _ENTRY[name]
             expected = self._kept(made, name)
             if batch and batch[-1].id >= end:
@@ -122,6 +129,19 @@ class Sought:
             if by < acted_to and not reader.rows(_NOT_RELEASED, entry, by):
                 raise missing("acted", by)
         return Found(counts, taken_back, list(made.unreleased))
+
+    def _shown(self, reader: Reader, batch: Sequence[Seen]) -> None:
+        """Look for what entries give `displayed`: of days that are over and noted the rows may be gone."""
+        expected: dict[displays.Row, int] = {}
+        for (subject, shares), entry in displays.shares_of(batch).items():
+            for row in displays.rows_of(subject, shares):
+                expected.setdefault(row, entry)
+        there = set(self._rows(reader, displayed.name, list(expected)))
+        if gone := [row for row in expected if row not in there]:
+            ((over,),) = reader.rows(_OVER)
+            for row in gone:
+                if row[0] >= over:
+                    raise missing(displayed.name, expected[row])
 
     def _kept(self, made: Rows, name: str) -> Sequence[Any]:
         """The rows that have to stand there: of `counted`, those that are not old enough to be gone."""
