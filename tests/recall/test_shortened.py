@@ -71,7 +71,7 @@ async def activate(config: Path, longest: str) -> None:
     made = pack(files)
     wanted = Wanted(loaded(made, None, reading(configured)).digest, made, "proposal")
     private = key_files.load(configured.ledger.key_file)
-    with opened(configured) as store:
+    with opened(configured, make=True) as store:
         async with operator.operated(operator.Workplace(configured, store, private)) as ledger:
             await done(ledger, lambda seen: by_command(seen, wanted))
 
