@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gc
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway import cli
+from gateway.catalogue.graphql import act_types, oversight_types, recall_types, shared_types
 
 NOT_TO_SERVE = {
     "rich", "click", "uvicorn", "authlib", "alembic", "valkey",
@@ -21,6 +23,7 @@ NOT_TO_SERVE = {
 PROBE = """
 import sys
 from gateway import cli
+from gateway.catalogue.graphql import act_types, oversight_types, recall_types, shared_types
 cli.main(["serve", "--config", "there-is-none.yaml"])
 print(*sys.modules)
 """
@@ -31,6 +34,13 @@ def test_a_start_imports_nothing_that_serving_does_not_need(tmp_path: Path) -> N
     imported = set(done.stdout.split())
     assert "gateway.serving.serve" in imported
     assert not NOT_TO_SERVE & imported
+
+
+def test_strawberry_has_no_annotation_to_evaluate() -> None:
+    for module in (act_types, oversight_types, recall_types, shared_types):
+        types = [each for each in vars(module).values() if dataclasses.is_dataclass(each)]
+        assert types
+        assert [each for each in types if any(isinstance(of, str) for of in each.__annotations__.values())] == []
 
 
 def test_a_receipt_is_verified_without_the_connectors_libraries(tmp_path: Path) -> None:

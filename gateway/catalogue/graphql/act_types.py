@@ -3,7 +3,7 @@
 They are types only, as those of `shared_types`. What depends on a catalogue is made in `act_fields`.
 """
 
-from __future__ import annotations
+# Annotations are no texts here: strawberry would evaluate each, two fifths of what its types take of a start.
 
 import datetime
 import enum

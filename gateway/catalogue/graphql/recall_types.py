@@ -3,7 +3,7 @@
 As the contract names them. They are types only, as those of `act_types`.
 """
 
-from __future__ import annotations
+# Annotations are no texts here: strawberry would evaluate each, two fifths of what its types take of a start.
 
 import datetime
 import enum

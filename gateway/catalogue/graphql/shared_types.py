@@ -4,7 +4,7 @@ They are types only: what a field holds is read by its GraphQL name from the val
 reference executor) has at hand. Types that depend on a catalogue are made in `gateway.catalogue.graphql.schema`.
 """
 
-from __future__ import annotations
+# Annotations are no texts here: strawberry would evaluate each, two fifths of what its types take of a start.
 
 import datetime
 import decimal
