@@ -37,7 +37,7 @@ _ROUND = 60.0
 """Seconds from when no row was left that counts no more until it is looked for some again."""
 BATCH = 2048
 """The most entries that a turn takes."""
-MANY, FEW = 512, 128
+MANY, FEW = 512, 64
 """Entries per transaction, where more wait than one turn takes, and where not. Many cost less each, as they share
 pages; few hold the write lock of SQLite for less long, and an inquiry that meets them waits no longer."""
 _BREATH = 0.001
