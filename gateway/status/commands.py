@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.command import options
 from gateway.config import settings
-from gateway.errors import DutyboundError
+from gateway.errors import ConfigurationError, DutyboundError
+from gateway.ledger.log.build import examine_registry
 from gateway.status.departments import of_departments
 from gateway.status.files import of_backup, of_files
 from gateway.status.lines import Line, day, table, trouble
@@ -60,6 +61,7 @@ def _lines(config: Path, found: settings.Settings, now: datetime.datetime) -> It
             else:
                 yield from of_store(store, micros(now))
                 yield from of_departments(config, store)
+                yield from _of_registry(found)
         except (DutyboundError, SQLAlchemyError) as error:
             own = isinstance(error, DutyboundError)
             yield trouble("store", str(error) if own else f"it cannot be read ({type(error).__name__})")
@@ -67,3 +69,11 @@ def _lines(config: Path, found: settings.Settings, now: datetime.datetime) -> It
             store.close()
     yield of_backup(found, now)
     yield from of_files(found, now)
+
+
+def _of_registry(found: settings.Settings) -> Iterator[Line]:
+    """What a start would refuse of the ledger's registry, such as another key than the registered one."""
+    try:
+        examine_registry(found.store, found.ledger, str(found.file), found.store_key)
+    except ConfigurationError as error:
+        yield from (trouble("ledger", each.message, "registry") for each in error.problems)

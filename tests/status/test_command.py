@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway import cli
+from gateway.ledger.proof import key_files
 from tests.conftest import World
 from tests.waiting import until
 
@@ -42,3 +44,19 @@ def test_a_running_gateway_is_shown_on_one_screen(world: World, capsys: pytest.C
     kinds = {f'dutybound_running_processes{{process="{kind}"}} 1.0' for kind in KINDS}
     metrics = f"{world.told['manage']}/metrics"
     until("all kinds of processes to run", lambda: kinds <= set(httpx.get(metrics, trust_env=False).text.splitlines()))
+
+
+def test_another_key_than_the_registered_one_wants_a_person(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = world.region.place
+    key_files.generate(tmp_path / "another.key")
+    given = place.config.read_text()
+    config = place.run / "another.yaml"  # beside the files that it names
+    config.write_text(given.replace("key_file: ledger.key", f"key_file: {tmp_path / 'another.key'}"))
+    assert config.read_text() != given
+    assert cli.main(["status", "--config", str(config), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    (line,) = [each for each in found["lines"] if each["name"] == "registry"]
+    assert "another key than that of `ledger.key_file`" in line["said"]
+    assert not line["well"]
