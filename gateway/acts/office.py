@@ -27,6 +27,7 @@ from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import PORTAL, RequesterEntry
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.port import Store
+from gateway.storage.statement import of_one_moment
 from gateway.storage.subjects.acts import Act
 
 SIGNED_IN_WITHIN = 600.0
@@ -90,11 +91,11 @@ class Office:
         return self.now().astimezone(self.zone).date()
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection to read with; blocks. Raises `Refusal`."""
+    def reading(self, *, at_once: bool = False) -> Iterator[Connection]:
+        """A connection to read with; blocks. With `at_once`, all that it reads is of one moment. Raises `Refusal`."""
         try:
             with self.store.engine.connect() as connection:
-                yield connection
+                yield of_one_moment(connection) if at_once else connection
         except SQLAlchemyError as error:
             raise _unavailable() from error
 

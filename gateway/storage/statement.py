@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Table, TupleType, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Insert, Table, TupleType, insert, literal, select
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
@@ -20,6 +20,13 @@ from gateway.storage.sealing import columns
 from gateway.storage.sealing.vault import Vault
 
 SQLITE: Dialect = pysqlite.dialect(paramstyle="qmark")
+
+
+def of_one_moment(connection: Connection) -> Connection:
+    """A connection on which nothing was read yet; all that it reads is of one moment then, as on SQLite anyway."""
+    if connection.dialect.name == "postgresql":
+        return connection.execution_options(isolation_level="REPEATABLE READ")
+    return connection
 
 
 @functools.cache

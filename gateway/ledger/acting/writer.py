@@ -38,6 +38,7 @@ from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.storage.port import Guarded
 from gateway.storage.projections import counted
 from gateway.storage.rules import rulesets
+from gateway.storage.statement import of_one_moment
 from gateway.storage.subjects import acts as rows
 from gateway.storage.subjects.facts import fact_head
 from gateway.storage.tables import micros, moment
@@ -302,9 +303,7 @@ def _snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection that reads from one snapshot; raises `LedgerUnavailable`."""
     try:
         with engine.connect() as connection:
-            if engine.dialect.name == "postgresql":
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection
+            yield of_one_moment(connection)
     except SQLAlchemyError as error:
         raise LedgerUnavailable(f"the store cannot be read ({type(error).__name__})") from error
 

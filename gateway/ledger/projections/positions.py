@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from sqlalchemy import Connection, select
 from sqlalchemy import bindparam as p
-from sqlalchemy import select
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.stored import read
@@ -128,6 +128,13 @@ def passed(reader: Reader, name: str, sizes: Mapping[int, int]) -> bool:
     """Whether a projection has every entry of a moment at which the shards (by id) had these sizes."""
     found = covered(reader, name)
     return found.has(sizes)
+
+
+def reached(connection: Connection, name: str, sizes: Mapping[int, int]) -> bool:
+    """As `passed`, in what a connection sees: of its own snapshot only where it reads from one."""
+    query = select(projected.c.shard, projected.c.next).where(projected.c.projection == name)
+    found = {row.shard: row.next for row in connection.execute(query)}
+    return all(found.get(shard, 0) >= size for shard, size in sizes.items())
 
 
 def lags(reader: Reader) -> list[Lag]:

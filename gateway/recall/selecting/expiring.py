@@ -6,6 +6,7 @@ a bounded slice, which insert a job for each dataset of each subject; from whom 
 selected. `expiry_head` says how far it was noted, and only who moves it on from there makes the act.
 
 A day is noted once the longest inquiry of it is over, and projected: what was disclosed in its last second is in it.
+The act itself sees once more that this is so: the projection may have been dropped meanwhile, to be built again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 import contextlib
 import datetime
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -70,14 +71,11 @@ class Expiring:
         if not await asyncio.to_thread(self._due):
             return False
         with contextlib.suppress(NothingToTell):
-            await self._office.writer.act(self._planned())
+            await self._office.writer.act(self._planned(*self._sizes))
         return True
 
-    def _over(self) -> int:
-        return over_by(self._office, self._wait)
-
     def _due(self) -> bool:
-        over = self._over()
+        over = over_by(self._office, self._wait)
         with self._office.reading() as connection:
             if _next(connection, over) is None:
                 return False
@@ -87,10 +85,10 @@ class Expiring:
             self._sizes = (over, dict(covered.sizes))
         return covered.has(self._sizes[1])
 
-    def _planned(self) -> Planned:
+    def _planned(self, over: int, sizes: Mapping[int, int]) -> Planned:
         def make(seen: Seen) -> Made:
-            found = _next(seen.connection, self._over())
-            if found is None:
+            found = _next(seen.connection, over)
+            if found is None or not positions.reached(seen.connection, NAME, sizes):
                 raise NothingToTell
             before, day, pairs = found
             told = entries.Acted(

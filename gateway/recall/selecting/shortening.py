@@ -106,7 +106,9 @@ class Shortening:
             self._at, self._sizes = (epoch, over), dict(covered[0].sizes)
         if not all(each.usable and each.has(self._sizes) for each in covered):
             return None
-        with self._office.reading() as connection:  # begun after that was seen, so that nothing of it is missing
+        with self._office.reading(at_once=True) as connection:  # seen again there: one may be dropped meanwhile
+            if not all(positions.reached(connection, name, self._sizes) for name in (NAME, received.name)):
+                return None
             return self._next(connection, epoch, over)
 
     def _epoch(self, connection: Connection) -> int | None:

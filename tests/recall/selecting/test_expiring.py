@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime
 
+import pytest
 from sqlalchemy import select
 
 from gateway.recall.selecting import expiring
 from gateway.recall.selecting.expiring import Expiring, number_of
+from gateway.storage.projections import projecting
+from gateway.storage.projections.projecting import drop_some, start_over
 from gateway.storage.recall.recalls import expiry_head
 from tests.acts.desk import organisation
 from tests.recall.room import WAIT, Room, named
@@ -92,3 +95,29 @@ async def test_what_is_not_projected_yet_is_waited_for(room: Room) -> None:
     while await turn.turn():
         """There is more."""
     assert late in {row.inquiry for row in await room.select()}
+
+
+async def test_nothing_is_passed_over_where_a_rebuild_begins_meanwhile(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [await room.answer(organisation(), "N-1@1", until=[LAST + datetime.timedelta(days=n)]) for n in range(2)]
+    room.desk.now = NIGHT + datetime.timedelta(days=1) + WAIT
+    await asyncio.to_thread(room.project)
+    turn = Expiring(room.desk.office, WAIT)
+    looked = turn._due
+
+    def dropped_after() -> bool:
+        due = looked()
+        with monkeypatch.context() as each:
+            each.setattr(projecting, "_SLICE", 1)
+            start_over(room.store.engine, ("displayed",))
+            drop_some(room.store.engine, "displayed")
+        return due
+
+    with monkeypatch.context() as patched:
+        patched.setattr(turn, "_due", dropped_after)
+        assert await turn.turn()
+    await asyncio.to_thread(room.project)
+    while await turn.turn():
+        """There is more."""
+    assert [row.inquiry for row in await room.select()] == both

@@ -7,11 +7,14 @@ import datetime
 
 import pytest
 
+from gateway.ledger.projections import positions
 from gateway.ledger.verify.store import verify_store
 from gateway.recall.selecting import shortening
 from gateway.recall.selecting.expiring import Expiring, number_of
 from gateway.recall.selecting.shortening import Shortening
-from gateway.storage.projections.projecting import start_over
+from gateway.storage.port import Reader
+from gateway.storage.projections.projecting import drop_some, start_over
+from gateway.storage.projections.tables import received
 from gateway.storage.recall.recalls import recall
 from tests.acts.desk import organisation
 from tests.ledger.support import VERIFIERS
@@ -219,3 +222,37 @@ async def test_the_day_that_was_told_tells_nobody_again(room: Room) -> None:
     while await ending.turn():
         """There is more."""
     assert len(await room.select()) == 1
+
+
+@pytest.mark.parametrize("name", ["displayed", "received"])
+async def test_nothing_is_passed_over_where_a_rebuild_begins_meanwhile(
+    room: Room, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    active(room, "P3Y", FIRST)
+    who = organisation()
+    first = await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
+    active(room, "P1Y")
+    assert await noted(room) == 1
+    assert [row.inquiry for row in await room.select()] == [first]
+    active(room, "P3Y")
+    second = await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
+    active(room, "P1Y")
+    room.desk.now += WAIT
+    await asyncio.to_thread(room.project)
+    turn = Shortening(room.desk.office, WAIT)
+    covered = positions.covered
+
+    def dropped_after(reader: Reader, of: str) -> positions.Covered:
+        found = covered(reader, of)
+        if of == received.name:  # the last that is looked at
+            start_over(room.store.engine, (name,))
+            drop_some(room.store.engine, name)
+        return found
+
+    while await asyncio.to_thread(turn._due) is not None and not (await asyncio.to_thread(turn._due)).subjects:
+        await turn.turn()
+    with monkeypatch.context() as patched:
+        patched.setattr(positions, "covered", dropped_after)
+        await turn.turn()
+    assert await noted(room, datetime.timedelta()) == 1
+    assert [row.inquiry for row in await room.select()] == [first, second]
