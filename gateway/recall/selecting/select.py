@@ -87,6 +87,7 @@ class Selecting:
         self._left_out: set[tuple[str, int, str]] = set()
         self._races_at = self._lags_at = 0.0
         self._raced_by: datetime.datetime | None = None
+        self._looked: tuple[datetime.datetime, Mapping[int, int]] | None = None
         self._lagged_by: datetime.datetime | None = None
         self._again: list[str] = []
 
@@ -148,7 +149,10 @@ class Selecting:
             fresh = late - rows.recalled_of(connection, {job for job, _, _ in late})
             if not fresh:
                 self._settled |= late
-                self._raced_by = now
+                covered = positions.covered(reader, NAMES[0])
+                if self._looked is None or covered.has(self._looked[1]):  # else it may race and not be projected yet
+                    self._raced_by = self._looked[0] if self._looked is not None else self._raced_by
+                    self._looked = now, covered.sizes
                 return _NOTHING
             found = self._slice(reader, connection, rows.of_ids(connection, {job for job, _, _ in fresh}))
         if not found.more:  # what is left out now is left out for good

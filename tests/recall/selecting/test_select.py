@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.ledger.entry import entries
-from gateway.recall.selecting.select import LAGS_FOR
+from gateway.recall.selecting.select import LAGS_FOR, RACES_FOR
 from gateway.rules import deadlines
 from gateway.rules.model import RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -243,3 +243,16 @@ def _with(rules: RuleSet, entries: Mapping[tuple[str, str], RequesterEntry]) -> 
     requesters = msgspec.structs.replace(rules.requesters, entries=entries)
     of = rules.policies
     return RuleSet(of.catalogue, of.purposes, requesters, list(rules.rules.values()), rules.calendar)
+
+
+async def test_what_raced_is_recalled_where_it_is_projected_hours_later(room: Room) -> None:
+    desk, who = room.desk, organisation()
+    first = await room.answer(who, "N-1@1")
+    await desk.ask(system(desk), "reportChange", **report(who))
+    assert [row.inquiry for row in await room.select()] == [first]
+    late = await room.answer(who, "N-1@1", known=0, **COURT)
+    for _ in range(3):
+        desk.now += RACES_FOR
+        room.selecting._races_at = float("-inf")
+        assert not await room.selecting.turn()
+    assert [row.inquiry for row in await room.select()] == [first, late]
