@@ -65,12 +65,13 @@ def _migrate(arguments: argparse.Namespace) -> int:
         with settings.placing(found):
             return _plan(found)
     key = _named(found) if arguments.finish else None
+    see_made(found)  # one that is made here would not be sealed
     with settings.placing(found):
         before, now = migrate_store(found.store, str(found.file), single_node=found.single_node)
     if before == now:
         print(f"the store's tables are of step {now} already")
     else:
-        print(f"the store's tables are of step {now} now; they were {f'of step {before}' if before else 'not there'}")
+        print(f"the store's tables are of step {now} now; they were of step {before}")
     if key is not None:
         with opened_to_finish(found) as store:
             done = finishing.finish(store, key, str(found.file), _Progress())
