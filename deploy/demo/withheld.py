@@ -8,18 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.ledger.entry.entries import WithheldRecord
-from gateway.ledger.entry.registry import ROOT
+from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.stored.read import StoredEntry, heads, read_entries
 from gateway.storage.store import open_copy
 
 
 def newest_entry(store: Path) -> StoredEntry:
-    """The entry with the highest time of all that were inquiries' or people's, opened."""
+    """The entry with the highest time of all that processes which serve made, opened: the gateway's own acts may be
+    newer."""
     opened = open_copy(store)
     try:
         reader = opened.reader()
         try:
-            head = max((head for head in heads(reader) if head.name != ROOT and head.size), key=lambda head: head.floor)
+            head = max(
+                (head for head in heads(reader) if head.name in SERVING and head.size), key=lambda head: head.floor
+            )
             return next(read_entries(reader, head.id, head.size - 1, 1))
         finally:
             reader.close()

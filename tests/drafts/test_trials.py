@@ -143,10 +143,7 @@ async def test_a_period_is_days_in_order_and_a_year_at_most(trying: Trying) -> N
 
 
 async def test_the_proposal_of_the_same_rule_set_is_simulated_then(trying: Trying) -> None:
-    room, drafts, name = trying.room, Drafts(trying.room.desk.office), "tests/licence-renewal.yaml"
-    drafts.drop(trying.who, trying.id, name, drafts.file(trying.who, trying.id, name).seen)  # what fails is no proposal
-    trying.kept = drafts.one(trying.who, trying.id)
-    trying.digest = loaded(trying.kept.packed, None, HOW).digest
+    room = trying.room
     id_, _ = await room.proposals.propose(room.officer(), trying.kept.packed, "One permit less.")
     assert room.looking.proposal(id_)["simulated"] is None
     await trying.begin()

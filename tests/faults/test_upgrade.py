@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.storage import schema
-from tests.faults.upgrade import before_it, run, version_before
+from gateway.storage.migrations import planning
+from tests.faults.upgrade import before_it, first_of, run, version_before
 
 
 def test_no_inquiry_fails_while_one_version_takes_the_others_place(tmp_path: Path) -> None:
@@ -23,4 +24,4 @@ def test_no_inquiry_fails_while_the_store_is_migrated_by_a_step_that_only_adds(t
 
 def test_a_version_that_serves_no_other_tables_is_not_tried(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="it serves no other than its own"):
-        before_it(f"{version_before()}~1", tmp_path / "before")
+        before_it(f"{first_of(planning.KEPT_SINCE)}~1", tmp_path / "before")

@@ -88,9 +88,14 @@ def version_before() -> str:
     tags = _git("tag", "--merged", "HEAD~1", "--sort=-creatordate").decode().split()
     if tags and _step(_git("show", f"{tags[0]}:gateway/storage/schema.py").decode()) >= oldest:
         return tags[0]
-    found = _git("log", f'-SLATEST = "{schema.LATEST}"', "--format=%H", "--", "gateway/storage/schema.py").decode()
-    assert found, f"no commit has the tables of step {schema.LATEST}: commit it, or fetch all of the history"
-    return found.split()[-1]
+    return first_of(schema.LATEST)
+
+
+def first_of(step: str) -> str:
+    """The first commit whose tables are of a step."""
+    found = _git("log", f'-SLATEST = "{step}"', "--format=%H", "--", "gateway/storage/schema.py").decode()
+    assert found, f"no commit has the tables of step {step}: commit it, or fetch all of the history"
+    return str(found.split()[-1])
 
 
 def _step(text: str) -> str:
