@@ -95,11 +95,11 @@ def first_of(step: str) -> str:
     """The first commit whose tables are of a step."""
     found = _git("log", f'-SLATEST = "{step}"', "--format=%H", "--", "gateway/storage/schema.py").decode()
     assert found, f"no commit has the tables of step {step}: commit it, or fetch all of the history"
-    return str(found.split()[-1])
+    return found.split()[-1]
 
 
 def _step(text: str) -> str:
-    return re.findall(r'^LATEST = "(\d+)"', text, re.M)[0]
+    return str(re.findall(r'^LATEST = "(\d+)"', text, re.M)[0])
 
 
 class Version(NamedTuple):
