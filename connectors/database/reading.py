@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connectors.database.opening import protect
 from connectors.database.rights import Place, beyond_reading
-from connectors.kit.breaker import SOON
+from connectors.kit.breaker import SOON, crowded
 
 _GRACE = 0.25
 """Seconds past the end in which the database may end a statement by itself, which leaves the connection whole."""
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class CrowdedError(TimeoutError):
-    """Nothing was read, since all threads were at other readings for all that time."""
+    """Nothing was read, since all threads were at other readings for most of that time."""
 
 
 class _Lease:
@@ -41,7 +41,8 @@ class _Lease:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: Any = None
-        self.began = self.answered = self.ended = False
+        self.began: float | None = None
+        self.answered = self.ended = False
 
     def hold(self, connection: Any) -> None:
         with self._lock:
@@ -126,7 +127,7 @@ class Readers:
             async with asyncio.timeout_at(end - SOON):
                 return await asyncio.shield(future)
         except TimeoutError as error:
-            if not lease.began:
+            if lease.began is None or crowded(until - left, lease.began, until):
                 raise CrowdedError from error
             raise
 
@@ -143,7 +144,7 @@ class Readers:
         raise TimeoutError
 
     def _once(self, lease: _Lease, work: Callable[[sa.Connection, float], T], until: float) -> T:
-        lease.began = True
+        lease.began = lease.began or time.monotonic()
         with self._engine.connect() as connection:
             lease.hold(connection.connection.driver_connection)
             try:

@@ -18,7 +18,7 @@ import httpcore
 from connectors.http.tls import tls_context
 from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
-from connectors.kit.breaker import SOON
+from connectors.kit.breaker import SOON, crowded
 
 _TURN = 8
 """Chunks that are read before others have a turn: h11 reads them in Python, and thousands may come at once."""
@@ -50,19 +50,22 @@ class HttpxTransport:
         if within <= 0:
             return TransportFault.TIMEOUT
         watched = _Watched(self._options.max_bytes + MAX_AROUND)
-        end = asyncio.get_running_loop().time() + min(within, self._options.timeout)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        end = begun + min(within, self._options.timeout)
         try:
             async with asyncio.timeout_at(end - SOON):
                 await self._places.acquire()
         except TimeoutError:
             return TransportFault.CROWDED
+        late = TransportFault.CROWDED if crowded(begun, loop.time(), end) else TransportFault.TIMEOUT
         try:
             async with asyncio.timeout_at(end):
                 return await self._send(watched, method, url, headers, body)
         except _Refused as refused:
             return refused.fault
         except (httpcore.TimeoutException, TimeoutError):
-            return TransportFault.TIMEOUT
+            return late
         except httpcore.ProtocolError:
             # What came is no HTTP, or breaks off: only of an answer that was there can it be said that it is wrong.
             return TransportFault.INVALID if watched.answered and not watched.ended else TransportFault.UNAVAILABLE

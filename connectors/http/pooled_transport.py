@@ -25,7 +25,7 @@ from connectors.http.connection import Connection
 from connectors.http.tls import tls_context
 from connectors.http.transport import Response, TransportFault, TransportOptions
 from connectors.http.unpacking import unpacked
-from connectors.kit.breaker import SOON
+from connectors.kit.breaker import SOON, crowded
 
 IDLE = 30.0
 """Seconds after which a kept connection is closed."""
@@ -136,10 +136,14 @@ class PooledTransport:
         fresh: bool,
         proof: bytes,
     ) -> Response | TransportFault:
-        if end <= loop.time():
+        begun, late = loop.time(), TransportFault.TIMEOUT
+        if end <= begun:
             return TransportFault.TIMEOUT
-        if self._active >= self._options.connections and not await self._wait(loop, end - SOON):
-            return TransportFault.CROWDED
+        if self._active >= self._options.connections:
+            if not await self._wait(loop, end - SOON):
+                return TransportFault.CROWDED
+            if crowded(begun, loop.time(), end):
+                late = TransportFault.CROWDED
         self._active += 1
         key, lease = (origin.text, lane), None
         try:
@@ -148,7 +152,7 @@ class PooledTransport:
                 if connection is None:
                     opened = await self._connect(loop, origin, key, end)
                     if isinstance(opened, TransportFault):
-                        return opened
+                        return late if opened is TransportFault.TIMEOUT else opened
                     connection = opened
                 waiter = connection.exchange(request, loop)
                 timer = loop.call_at(end, connection.late)
@@ -168,7 +172,9 @@ class PooledTransport:
                     timer.cancel()
                     if not kept:
                         self._close(connection)
-                if not connection.reused or fault is TransportFault.TIMEOUT:
+                if fault is TransportFault.TIMEOUT:
+                    return late
+                if not connection.reused:
                     return fault
                 fresh = True
         finally:

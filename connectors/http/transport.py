@@ -37,7 +37,7 @@ class TransportFault(enum.Enum):
 
     TIMEOUT = "timeout"
     CROWDED = "crowded"
-    """It was never sent: all that time, as many requests were under way as may be."""
+    """It got no place while it might have been answered: as many requests were under way as may be."""
     UNAVAILABLE = "unavailable"
     TOO_LARGE = "too large"
     REDIRECT = "redirect"

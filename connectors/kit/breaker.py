@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from connectors.base import Config, Failure, Fault
 
-CROWDED = Failure(Fault.TIMEOUT, True, "never sent: as many were asked at once as `limits.concurrency` lets")
-"""What became of a call that waited for a free place until its time was over."""
+CROWDED = Failure(Fault.TIMEOUT, True, "as many were asked at once as `limits.concurrency` lets")
+"""What became of a call that waited for a free place until its time was over, or until little of it was left."""
 SOON = 0.002
 """Seconds before its time is over at which a call stops waiting for a place: later, whoever made it may be gone."""
 LONGEST = 300.0
@@ -27,6 +27,14 @@ _RETRIES = 0.1
 """Retries that each call that worked earns."""
 _SAVED = 10.0
 """Retries that can be saved up; as many there are at the start."""
+
+
+def crowded(begun: float, placed: float, end: float) -> bool:
+    """Whether a call that was not answered by its end had waited for its place longer than it was under way.
+
+    Then it is not the department that was slow.
+    """
+    return placed - begun > end - placed
 
 
 class BreakerLimits(NamedTuple):
@@ -110,7 +118,7 @@ class Breaker:
             self.failed(now)
 
     def unsent(self) -> None:
-        """The call was never made, since there was no place for it, and the department is not to blame."""
+        """The call got no place, or far too late, and the department is not to blame."""
         self._trying = False
 
     def come_back(self, now: float, seconds: float) -> None:

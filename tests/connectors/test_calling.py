@@ -17,7 +17,7 @@ from connectors import rest
 from connectors.base import Failure, RecordRequest
 from connectors.http.httpx_transport import HttpxTransport
 from connectors.http.pooled_transport import PooledTransport
-from connectors.kit.breaker import CROWDED, Breaker, BreakerLimits, retry_after
+from connectors.kit.breaker import CROWDED, Breaker, BreakerLimits, crowded, retry_after
 from connectors.prompt.fan import Fan, asked
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
@@ -164,6 +164,11 @@ async def test_waiting_for_a_place_in_vain_does_not_open_the_breaker(transport: 
         assert isinstance((await first)[ACME, "arrears"], list)
         assert isinstance((await fetch(connector, ask("arrears", "period")))[ACME, "arrears"], list)
     assert len(server.requests) == 2
+
+
+def test_a_call_is_crowded_where_it_waited_longer_than_it_was_under_way() -> None:
+    assert crowded(10.0, 11.6, 13.0)
+    assert not crowded(10.0, 11.4, 13.0)
 
 
 def test_an_open_breaker_lets_one_call_through_at_a_time() -> None:

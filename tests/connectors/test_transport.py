@@ -216,6 +216,13 @@ async def test_waiting_for_a_connection_counts_too(make: Make) -> None:
     assert server.most_connections == 1
 
 
+async def test_a_place_that_came_too_late_counts_too(make: Make) -> None:
+    async with serve(silent) as server, make(connections=1, timeout=5.0) as transport, asyncio.timeout(20):
+        first = transport.send("GET", server.url, {}, None, 0.3)
+        got = await asyncio.gather(first, transport.send("GET", server.url, {}, None, 0.5))
+    assert got == [TransportFault.TIMEOUT, TransportFault.CROWDED]
+
+
 async def test_never_has_more_connections_than_allowed(make: Make) -> None:
     async def slowly(_: Request, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.01)
