@@ -23,6 +23,7 @@ from gateway.catalogue.load import load
 from gateway.documents import read
 from gateway.errors import Problem
 from tests.demo.conftest import DAY, Start
+from tests.waiting import until_async
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,15 +125,18 @@ async def test_a_killed_department_is_unavailable(department: str, start: Start,
     name, shape = next((n, s) for n, s in shapes(department).items() if scheme in DATASETS[n].schemes)
     request = RecordRequest((DatasetRequest(name, tuple(sorted(shape.fields)), (subject,)),), 0.0)
 
-    async def fetch() -> Any:
+    got: list[Any] = []
+
+    async def fails() -> bool:
         answer = await connector.fetch(request._replace(deadline=asyncio.get_running_loop().time() + 5))
-        return answer[subject, name]
+        got.append(answer[subject, name])
+        return isinstance(got[-1], Failure)
 
     try:
-        assert not isinstance(await fetch(), Failure)
+        assert not await fails()
         child.kill()
-        outcome = await fetch()
-        assert isinstance(outcome, Failure)
+        await until_async("it to be gone, with a database that it started", fails)
+        outcome = got[-1]
         assert outcome.fault is Fault.UNAVAILABLE
         assert outcome.retryable
     finally:

@@ -99,7 +99,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
             job, dataset, items, answer._replace(delete_by=None), today
         ),
     ),
-    "a day that is over is not noted": (Expiring, "_over", lambda self: 0),
+    "a day that is over is not noted": (Expiring, "_due", lambda self: False),
 }  # fmt: skip
 
 OF_PERIODS: dict[str, tuple[Any, str, Any]] = {
