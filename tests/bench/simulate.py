@@ -30,7 +30,7 @@ from tests.bench.report import Line, Row
 from tests.ledger.support import opened, store_in
 from tests.simulation.varied import Asked, asked, entry_of, varied
 
-ENTRIES, ABOUT, TOGETHER, TURNS = 40_000, 4_000, 200, 3
+ENTRIES, ABOUT, TOGETHER, TURNS = 20_000, 2_000, 200, 3
 KINDS = 2_000
 """Different inquiries, before their subjects are told apart."""
 CANDIDATE = (1, "fields")
