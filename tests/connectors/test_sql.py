@@ -183,12 +183,16 @@ ENDLESS = (
 )
 
 
-async def test_waiting_for_a_thread_in_vain_does_not_open_the_breaker(folder: Path) -> None:
+def slow(folder: Path) -> dict[str, Any]:
+    """The datasets, of which one is read by a statement without end."""
     with sqlite3.connect(folder / "tax.db") as database:
         database.execute(ENDLESS)
-    slow = {"arrears": {**DATASETS["arrears"], "table": "slow"}, "awards": DATASETS["awards"]}
+    return {"arrears": {**DATASETS["arrears"], "table": "slow"}, "awards": DATASETS["awards"]}
+
+
+async def test_waiting_for_a_thread_in_vain_does_not_open_the_breaker(folder: Path) -> None:
     limits = {"timeout": "2s", "concurrency": 1, "breaker": {"failures": 2}}
-    async with connected(sql.build, config(datasets=slow, limits=limits), folder) as connector:
+    async with connected(sql.build, config(datasets=slow(folder), limits=limits), folder) as connector:
         first = asyncio.create_task(fault(connector))
         await asyncio.sleep(0)
         crowd = [fault(connector, ask("awards", "title"), within=0.1) for _ in range(4)]
@@ -199,11 +203,8 @@ async def test_waiting_for_a_thread_in_vain_does_not_open_the_breaker(folder: Pa
 
 
 async def test_a_statement_without_end_is_ended(folder: Path) -> None:
-    with sqlite3.connect(folder / "tax.db") as database:
-        database.execute(ENDLESS)
-    slow = {"arrears": {**DATASETS["arrears"], "table": "slow"}, "awards": DATASETS["awards"]}
     limits = {"timeout": "300ms", "concurrency": 1, "breaker": {"failures": 100}}
-    async with connected(sql.build, config(datasets=slow, limits=limits), folder) as connector:
+    async with connected(sql.build, config(datasets=slow(folder), limits=limits), folder) as connector:
         assert await fault(connector) == "SOURCE_TIMEOUT"
         assert await fault(connector, within=0.1) == "SOURCE_TIMEOUT"
         assert await fault(connector, within=-1.0) == "SOURCE_TIMEOUT"
