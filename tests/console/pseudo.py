@@ -27,6 +27,8 @@ _WIDE = {ord(each): ord(each) + 0xFEE0 for each in map(chr, (*range(0x41, 0x5B),
 _PLAIN = re.compile(r"[A-Za-z]{2,}")
 _NUMBERED = re.compile(r"\b[0-9a-f]{4} [0-9a-f]{4}\b|[\w./@#:-]*[0-9][\w./@#:-]*")
 """An identifier, a number of a paper, a version: it has a figure somewhere, but for an id as it is shown in short."""
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
+"""Taken out as a whole before the data: a number of that may stand in it, and its letters would be left."""
 _FILE = re.compile(r"[\w/-]+\.(?:cedar|yaml)")
 _BASIS = re.compile(r'@basis\("([^"]+)"\)')
 _SHOWN = ("title", "aria-label", "aria-description", "placeholder", "alt", "data-label")
@@ -98,7 +100,7 @@ def plain(page: str, data: Iterable[str]) -> list[str]:
     known = sorted({*data}, key=lambda each: -len(each))
     found = []
     for text in seen.texts:
-        left = _FILE.sub(" ", text)
+        left = _ID.sub(" ", _FILE.sub(" ", text))
         for each in known:
             left = left.replace(each, " ")
         if _PLAIN.search(_NUMBERED.sub(" ", left)):
