@@ -78,15 +78,21 @@ class Scene:
         tokens: Sequence[str],
         store: str,
         valkey: ValkeyServer | None,
+        pause: float,
     ) -> None:
         self.folder, self.config, self.replicas, self.store, self.valkey = folder, config, replicas, store, valkey
         self.environ = {"DUTYBOUND_STORE": store, "DUTYBOUND_DURABILITY": "single-node"}
-        self.load = Load([each.port for each in replicas], tokens, random.Random(7))
+        self.load = Load([each.port for each in replicas], tokens, random.Random(7), pause)
 
 
 @contextlib.contextmanager
-def scene(folder: Path, store: str, count: int, *, larger: bool = False, shared: bool = False) -> Iterator[Scene]:
-    """Departments and so many replicas, started; `larger`: of 100 datasets and 60 requesters; `shared`: by a Valkey."""
+def scene(
+    folder: Path, store: str, count: int, *, larger: bool = False, shared: bool = False, pause: float = 0.0
+) -> Iterator[Scene]:
+    """Departments and so many replicas, started; `larger`: of 100 datasets and 60 requesters; `shared`: by a Valkey.
+
+    Connections rest for `pause` seconds after each reply.
+    """
     cores, issuer = Cores(), world.Issuer(folder)
     with contextlib.ExitStack() as stack:
         valkey = ValkeyServer(folder) if shared else None
@@ -112,7 +118,7 @@ def scene(folder: Path, store: str, count: int, *, larger: bool = False, shared:
             child = Child(serve, folder / f"replica-{number}.log", cores=cores.all, env=environ)
             replicas.append(Replica(stack.enter_context(running(child)), port))
             asyncio.run(replicas[-1].ready())
-        yield Scene(folder, config, replicas, tokens, store, valkey)
+        yield Scene(folder, config, replicas, tokens, store, valkey, pause)
 
 
 async def _freeze(replicas: Sequence[Replica], found: Found, chance: random.Random) -> None:
@@ -239,10 +245,15 @@ def _order(variants: Sequence[Variant], rollbacks: int) -> list[tuple[Variant, s
     return order
 
 
-def run(folder: Path, activations: int, rollbacks: int, control: float, *, shared: bool = True) -> Found:
+def run(
+    folder: Path, activations: int, rollbacks: int, control: float, *, shared: bool = True, pause: float = 0.0
+) -> Found:
     """One run on PostgreSQL, with two replicas, which share a Valkey where they are to."""
     found = Found()
-    with postgres(fsync="on") as server, scene(folder, server.url(server.database()), 2, shared=shared) as here:
+    with (
+        postgres(fsync="on") as server,
+        scene(folder, server.url(server.database()), 2, shared=shared, pause=pause) as here,
+    ):
         how = reading(settings.load(here.config, {**os.environ, **here.environ}))
         variants = [variant(folder / "policies", number, how) for number in range(activations + 1)]
         judge, (first, *order) = Judge(found, {each.digest: each for each in variants}), _order(variants, rollbacks)

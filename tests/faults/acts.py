@@ -222,16 +222,21 @@ def _off(numbers: Sequence[int], last: int) -> int:
 
 
 @contextlib.contextmanager
-def replicas(folder: Path, server: Postgres) -> Iterator[tuple[Region, Replicas, str]]:
-    """A region, two gateways over one database, and its URL."""
+def replicas(region: Region, server: Postgres) -> Iterator[tuple[Replicas, str]]:
+    """Two gateways over one database, and its URL."""
     database = server.url(server.database())
-    with Region(folder, lambda line: print(line, file=sys.stderr), FREE) as region, Replicas(region, database) as both:
-        yield region, both, database
+    with Replicas(region, database) as both:
+        yield both, database
 
 
-def acts(folder: Path, subjects: int, inquiries: int) -> Found:
-    """One run, in a region of its own."""
-    with postgres(fsync="on") as server, replicas(folder, server) as (region, both, database):
+def started(folder: Path) -> Region:
+    """A region of its own, which runs once it is entered."""
+    return Region(folder, lambda line: print(line, file=sys.stderr), FREE)
+
+
+def acts(region: Region, subjects: int, inquiries: int) -> Found:
+    """One run, in a running region; the replicas and their server are its own."""
+    with postgres(fsync="on") as server, replicas(region, server) as (both, database):
         run = Run(region.facts(), both.urls, subjects)
         asyncio.run(run.run(inquiries))
         run.found.numbers_wrong = numbers_wrong(database)
@@ -244,8 +249,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--subjects", type=int, default=64, metavar="N")
     parser.add_argument("--inquiries", type=int, default=1000, metavar="N")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="acts-") as folder:
-        found = acts(Path(folder), asked.subjects, asked.inquiries)
+    with tempfile.TemporaryDirectory(prefix="acts-") as folder, started(Path(folder)) as region:
+        found = acts(region, asked.subjects, asked.inquiries)
     print(json.dumps(msgspec.to_builtins(found)))
     return 0 if found.sound else 1
 

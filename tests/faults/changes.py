@@ -142,9 +142,11 @@ class Scene:
         now = self.workers()
         return gone not in now and len(now) == 2
 
-    async def run(self, url: str, changes: int, messages: int, kills: int, chance: random.Random) -> None:
+    async def run(
+        self, url: str, changes: int, messages: int, kills: int, chance: random.Random, alone_for: float = ALONE
+    ) -> None:
         inquiring = asyncio.create_task(self.inquire())
-        await asyncio.sleep(ALONE)
+        await asyncio.sleep(alone_for)
         alone, self.times = self.times, []
         began = time.monotonic()
         killing = asyncio.create_task(self._kill(url, sorted(chance.sample(range(1, changes), kills))))
@@ -305,8 +307,10 @@ def judge(found: Found, url: str, folder: Path, changes: int) -> None:
     found.numbers_wrong = len(set(range(1, last + 1)) ^ set(numbers)) + len(numbers) - len(set(numbers))
 
 
-def run(changes: int, messages: int, kills: int, store: str, folder: Path, seed: int) -> Found:
-    """One run; `store` is `sqlite` or `postgresql`."""
+def run(
+    changes: int, messages: int, kills: int, store: str, folder: Path, seed: int, alone_for: float = ALONE
+) -> Found:
+    """One run; `store` is `sqlite` or `postgresql`. Inquiries are timed so many seconds before."""
     with contextlib.ExitStack() as stack:
         url = f"sqlite:///{folder / 'ledger.db'}"
         if store == "postgresql":
@@ -316,7 +320,7 @@ def run(changes: int, messages: int, kills: int, store: str, folder: Path, seed:
         stack.callback(guard.close)
         scene = Scene(folder, url, guard)
         with _served(scene):
-            asyncio.run(scene.run(url, changes, messages, kills, random.Random(seed)))
+            asyncio.run(scene.run(url, changes, messages, kills, random.Random(seed), alone_for))
         judge(scene.found, url, folder, changes)
         return scene.found
 

@@ -60,6 +60,12 @@ def behind(store: Store) -> tuple[int, int]:
         return max(lags.values(), default=0), sum(positions.covered(reader, "looked").sizes.values())
 
 
+def _some(store: Store, before: int) -> tuple[int, int] | None:
+    """The same, once something of what came since is projected."""
+    last, size = behind(store)
+    return (last, size) if last < size - before else None
+
+
 def projector(processes: list[int]) -> int | None:
     """Which of these processes projects."""
     for pid in processes:
@@ -118,6 +124,7 @@ def _loaded(
     if failed:
         raise failed[0]
     took = time.monotonic() - begun
+    found.last, size = until("something to be projected", lambda: _some(store, before))
     found.seconds, found.entries = round(took, 1), size - before
     found.served_per_s = round(found.entries / took, 1)
     done = found.entries - found.last

@@ -1,4 +1,4 @@
-"""Several gateways on one store, and connections that ask them without a pause."""
+"""Several gateways on one store, and connections that ask them."""
 
 from __future__ import annotations
 
@@ -70,10 +70,13 @@ async def _received(stream: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 class Load:
-    """Connections that ask without a pause, each at one replica; every reply is kept until it is judged."""
+    """Connections that ask, each at one replica; every reply is kept until it is judged.
 
-    def __init__(self, ports: Sequence[int], tokens: Sequence[str], chance: random.Random) -> None:
-        self._ports, self._chance = ports, chance
+    `pause` are seconds that a connection rests after a reply: none, where the replicas are to have as much as they can.
+    """
+
+    def __init__(self, ports: Sequence[int], tokens: Sequence[str], chance: random.Random, pause: float = 0.0) -> None:
+        self._ports, self._chance, self._pause = ports, chance, pause
         document = data.document(GROUP, world.DIRECTIVE)
         bodies = [
             json.dumps({"query": document, "variables": {"id": {"scheme": "LEI", "value": each}}}).encode()
@@ -118,6 +121,7 @@ class Load:
                     async with asyncio.timeout(PATIENCE):
                         head, body = await _received(stream)
                     self.replies.append(Reply(asked, time.monotonic(), int(head[9:12]), body))
+                    await asyncio.sleep(self._pause)
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 print(f"a connection ended: {type(error).__name__} {error}", file=sys.stderr)
                 self.broken += 1

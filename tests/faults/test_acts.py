@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.conftest import World
 from tests.faults import acts
 
 
-def test_subjects_who_act_at_once_stop_no_inquiry(tmp_path: Path) -> None:
-    found = acts.acts(tmp_path, 6, 48)
+def test_subjects_who_act_at_once_stop_no_inquiry(world: World) -> None:
+    found = acts.acts(world.region, 6, 48)
     assert found.sound, found
     assert (found.acts, found.inquiries) == (18, 48)
 

@@ -11,7 +11,7 @@ from tests.faults import lag
 
 
 def test_a_short_run_projects_what_is_served(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lag.main(["--minutes", "0.1"]) == 0
+    assert lag.main(["--minutes", "0.03"]) == 0
     found = msgspec.json.decode(capsys.readouterr().out, type=lag.Lag)
     assert found.entries > 0
     assert found.last <= found.greatest < lag.MOST

@@ -19,7 +19,7 @@ def raced(server: Postgres) -> races.Found:
     seeds = itertools.count()
 
     def found() -> races.Found | None:
-        found = races.races(server, 2.0, next(seeds))
+        found = races.races(server, 1.0, next(seeds))
         return found if found.raced else None
 
     return until("something to race", found)

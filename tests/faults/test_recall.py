@@ -12,7 +12,7 @@ from sqlalchemy import text
 from gateway.storage.store import open_store
 from tests.faults.recall import Found, Size, Trial, run
 
-SMALL = Size(disclosures=600, recipients=5, corrected=60, messages=2, alone=1.0, pause=0.5, leases=False)
+SMALL = Size(disclosures=600, recipients=5, corrected=60, messages=2, alone=0.2, pause=0.5, leases=False)
 
 
 class Ran(NamedTuple):

@@ -1,4 +1,7 @@
-"""A short upgrade, one with a step more, and a version that serves no other tables than its own."""
+"""A short upgrade, by a step more, of the version before; and a version that serves no other tables than its own.
+
+`make trials` has each of the two apart: another version of the same tables, and the same version with a step more.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,10 @@ from gateway.storage.migrations import planning
 from tests.faults.upgrade import before_it, first_of, run, version_before
 
 
-def test_no_inquiry_fails_while_one_version_takes_the_others_place(tmp_path: Path) -> None:
-    found = run(tmp_path, version_before(), 5)
+def test_no_inquiry_fails_while_a_version_takes_anothers_place_and_the_store_is_migrated(tmp_path: Path) -> None:
+    found = run(tmp_path, version_before(), 3, step=True)
     assert found.sound, found
-
-
-def test_no_inquiry_fails_while_the_store_is_migrated_by_a_step_that_only_adds(tmp_path: Path) -> None:
-    found = run(tmp_path, None, 5, step=True)
-    assert found.sound, found
-    assert (found.step, int(found.to)) == (schema.LATEST, int(schema.LATEST) + 1)
+    assert int(found.step) <= int(schema.LATEST) < int(found.to)
 
 
 def test_a_version_that_serves_no_other_tables_is_not_tried(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "drill-sqlite": ("drill", "--store", "sqlite"),
     "drill-postgresql": ("drill", "--store", "postgresql"),
     "upgrade": ("upgrade",),
+    "upgrade-step": ("upgrade", "--step"),
     "activations": ("activations",),
     "activations-large": ("activations", "--large"),
     "acts": ("acts", "--subjects", "64", "--inquiries", "1000"),

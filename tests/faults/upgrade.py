@@ -53,6 +53,8 @@ from tests.waiting import until_async
 Migrating = Callable[[], None]
 AT_ONCE = 3
 """Inquiries that are under way at a time."""
+PAUSE = 0.1
+"""Seconds that each rests between two: a gateway starts meanwhile."""
 
 
 class Found(msgspec.Struct):
@@ -127,6 +129,8 @@ def after_it(folder: Path) -> Version:
     tree, number = folder / "tree", f"{int(schema.LATEST) + 1:04}"
     tree.mkdir(parents=True)
     files = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    compiled = [str(each.relative_to(ROOT)) for each in (ROOT / "gateway").rglob("__pycache__")]
+    files += b"".join(f"{each}\0".encode() for each in compiled)  # of what is not altered, it need not be made again
     packed = subprocess.run(["tar", "-c", "--null", "-T", "-"], cwd=ROOT, input=files, capture_output=True, check=True)
     subprocess.run(["tar", "-x", "-C", tree], input=packed.stdout, check=True)
     storage = tree / "gateway" / "storage"
@@ -189,7 +193,7 @@ async def _inquire(scene: Scene, many: int) -> None:
 async def _upgrade(scene: Scene, newer: Child, port: int, found: Found, many: int, migrating: Migrating | None) -> None:
     """Load all the time: the version before, both, the new one."""
     url = f"http://127.0.0.1:{port}"
-    load = [asyncio.create_task(scene.inquire()) for _ in range(AT_ONCE)]
+    load = [asyncio.create_task(scene.inquire(PAUSE)) for _ in range(AT_ONCE)]
     await _inquire(scene, many)
     if migrating is not None:
         await asyncio.to_thread(migrating)
