@@ -23,6 +23,7 @@ from deploy.demo.scenes import Scenes
 from deploy.demo.supervisor import AlreadyRunning, Region
 from gateway import cli
 from tests import packaged
+from tests.conftest import World
 from tests.demo.test_servers import until_gone
 
 TITLES = (
@@ -197,19 +198,14 @@ def test_a_token_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "`market` is no client of the demo; there are civil-court" in capsys.readouterr().err
 
 
-def test_another_server_at_the_gateways_port_is_told(tmp_path: Path, todays: Path) -> None:
+def test_another_server_at_the_gateways_port_is_told(tmp_path: Path, todays: Path, world: World) -> None:
     """A ready answer from another's gateway is not taken for that of the own one, which has made no shard."""
-    regions = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        share(tmp_path / name, todays)
-        regions.append(Region(tmp_path / name, lambda line: None, FREE))
-    first, second = regions
-    with first:
-        port = first.place.ports["gateway"]
-        second.place = second.place._replace(ports={**second.place.ports, "gateway": port})
-        with pytest.raises(NotReady, match=r"another server answers|gateway ended with status"), second:
-            raise AssertionError("it came up beside the first")
+    share(tmp_path, todays)
+    second = Region(tmp_path, lambda line: None, FREE)
+    port = world.region.place.ports["gateway"]
+    second.place = second.place._replace(ports={**second.place.ports, "gateway": port})
+    with pytest.raises(NotReady, match=r"another server answers|gateway ended with status"), second:
+        raise AssertionError("it came up beside the first")
 
 
 def test_what_the_token_command_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,11 +87,18 @@ def gone(pid: int) -> bool:
 
 
 def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
+    """And another can be started at once, while they still end."""
     serving = started.serving
     until("all processes to run", lambda: len(descendants(serving.pid)) >= 4)  # it, two workers, and the projector
     below = set(descendants(serving.pid)) - {serving.pid}
     os.kill(serving.pid, signal.SIGKILL)
-    until("them to end", lambda: all(gone(pid) for pid in below))
+    with subprocess.Popen(serving.command, env=plain_environment()) as again:
+        try:
+            until("them to end", lambda: all(gone(pid) for pid in below))
+            until("all processes to run", lambda: len(descendants(again.pid)) >= 4 and started.answers())
+        finally:
+            again.send_signal(signal.SIGINT)
+            assert again.wait(60) == 0
     assert not started.answers()
 
 
@@ -136,17 +143,6 @@ def test_a_second_one_says_what_is_in_its_way(kept: Started, tmp_path: Path) -> 
     assert "is served by another `dutybound serve`; stop it" in refusal(same)
     assert "is served by another `dutybound serve`; stop it" in refusal(under)
     assert kept.answers()
-
-
-def test_one_is_started_at_once_where_another_was_killed(started: Started) -> None:
-    serving = started.serving
-    os.kill(serving.pid, signal.SIGKILL)
-    with subprocess.Popen(serving.command, env=plain_environment()) as again:
-        try:
-            until("all processes to run", lambda: len(descendants(again.pid)) >= 4 and started.answers())
-        finally:
-            again.send_signal(signal.SIGINT)
-            assert again.wait(60) == 0
 
 
 def test_an_address_is_one_supervisors_before_its_workers_listen() -> None:

@@ -59,14 +59,16 @@ def approving(office: Office, by: str) -> tuple[str, ...]:
     return ("ledger", "erase", "approve", asked[0].id, "--by", by, "--out", f"{by[0]}.receipt")
 
 
+LIFT = (("hold", "place"), lifting, r"hold `\w+` was lifted by \w\. Judge already")
+REQUEST = ((), requesting, r"erasure `\w+` of this subject was requested by \w\. Judge already")
+APPROVE = (("erase", "request"), approving, r"erasure `\w+` was carried out by \w\. Judge already")
+
+
 @pytest.mark.parametrize(
-    ("before", "wanted", "told"),
-    [
-        (("hold", "place"), lifting, r"hold `\w+` was lifted by \w\. Judge already"),
-        ((), requesting, r"erasure `\w+` of this subject was requested by \w\. Judge already"),
-        (("erase", "request"), approving, r"erasure `\w+` was carried out by \w\. Judge already"),
-    ],
-    ids=["lift", "request", "approve"],
+    ("place", "before", "wanted", "told"),
+    [("sqlite", *LIFT), ("sqlite", *REQUEST), ("postgresql", *LIFT), ("postgresql", *APPROVE)],
+    ids=["sqlite-lift", "sqlite-request", "postgresql-lift", "postgresql-approve"],
+    indirect=["place"],
 )
 def test_one_of_two_stands_and_the_other_is_told_why(
     office: Office, before: tuple[str, ...], wanted: Callable[[Office, str], tuple[str, ...]], told: str

@@ -44,14 +44,17 @@ class Shape(NamedTuple):
 def shape(connection: Connection) -> Shape:
     found = Shape({}, set(), set(), set(connection.execute(text(TRIGGERS[connection.dialect.name])).scalars()))
     inspector = inspect(connection)
-    for table in inspector.get_table_names():
-        for column in inspector.get_columns(table):
+    for (_, table), columns in inspector.get_multi_columns().items():
+        for column in columns:
             wanted = not column["nullable"] and column["default"] is None
             found.columns[table, column["name"]] = (str(column["type"]), column["nullable"], wanted)
-        refusing: list[object] = [*inspector.get_unique_constraints(table), *inspector.get_check_constraints(table)]
-        refusing += [each for each in inspector.get_indexes(table) if each["unique"]]
-        found.refusing.update((table, str(each)) for each in refusing)
-        found.referring.update((table, each["referred_table"]) for each in inspector.get_foreign_keys(table))
+    for constraints in (inspector.get_multi_unique_constraints(), inspector.get_multi_check_constraints()):
+        for (_, table), refusing in constraints.items():
+            found.refusing.update((table, str(each)) for each in refusing)
+    for (_, table), indexes in inspector.get_multi_indexes().items():
+        found.refusing.update((table, str(each)) for each in indexes if each["unique"])
+    for (_, table), keys in inspector.get_multi_foreign_keys().items():
+        found.referring.update((table, each["referred_table"]) for each in keys)
     return found
 
 

@@ -179,6 +179,7 @@ def check(store: Store, folder: Path) -> None:
         assert path.stem == "new-concealed" or proved == told[proved.id]
 
 
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # as an upgrade without a stop is
 def test_it_and_this_one_serve_one_store_in_turn(place: Place, before: Before, tmp_path: Path) -> None:
     folder, key = tmp_path / "receipts", tmp_path / "ledger.pub"
     folder.mkdir()
@@ -212,6 +213,7 @@ def test_it_and_this_one_serve_one_store_in_turn(place: Place, before: Before, t
     check(place.open(), folder)
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_what_it_finds_wrong_is_said_by_it(place: Place, before: Before, tmp_path: Path) -> None:
     """A fault planted in an entry of a kind that it does not know: its `ledger verify` names the entry."""
     key = tmp_path / "ledger.pub"

@@ -34,7 +34,8 @@ async def enter(ledger: Ledger, number: int, each: Asked, *, secret: bool) -> No
 def turned(store: Store, times: int) -> None:
     projector = Projector(store, batch=7)
     for _ in range(times):
-        projector.turn()
+        if not projector.turn():
+            break
     projector.close()
 
 
@@ -64,7 +65,8 @@ async def test_each_store_shows_the_same_however_far_it_is_projected(store: Stor
                 with contextlib.closing(store.reader()) as reader:
                     for place, subject in enumerate(SUBJECTS):
                         there = [f"inquiry-{n}" for at, n, named in sorted(model) if at <= now and place in named]
-                        assert [walked(reader, subject, now, first) for first in (1, 4, 50)] == [there] * 3
+                        sizes = (1, 4, 50) if seconds == MIDDLE else (4,)
+                        assert [walked(reader, subject, now, first) for first in sizes] == [there] * len(sizes)
                         ends = [at for at, n, named in model if n % 4 == 0 and place in named and at > now]
                         last = visible.secret_until(reader, *subject, micros(now))
                         assert last == (micros(max(ends)) if ends else None)
