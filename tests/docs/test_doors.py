@@ -319,8 +319,8 @@ def test_a_planted_door_is_found(
 
 
 @pytest.mark.parametrize("written", ["import uvloop", "from asyncio import subprocess", "import httpx._client as h"])
-def test_a_module_that_nobody_looked_at_is_found(tree: dict[str, str], written: str) -> None:
-    assert doors_in_code.modules({**tree, "gateway/planted.py": written}) > OPENING | HARMLESS
+def test_a_module_that_nobody_looked_at_is_found(written: str) -> None:
+    assert doors_in_code.modules({"gateway/planted.py": written}) - OPENING - HARMLESS
 
 
 def test_a_door_planted_in_a_file_that_has_none_yet_is_found(tree: dict[str, str], in_code: set[Found]) -> None:
