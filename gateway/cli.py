@@ -72,7 +72,7 @@ def _parser(word: str = "") -> argparse.ArgumentParser:
     demo.add_argument("--once", action="store_true", help="end after the scenes")
     demo.set_defaults(run=_demo)
     inside = demo.add_subparsers()
-    token = inside.add_parser("token", help="an access token from the running demo, for a client of it")
+    token = inside.add_parser("token", help="an access token from the running demo, for one of its clients")
     token.add_argument("client", metavar="CLIENT", help="its id, such as `market-regulator`")
     token.add_argument("--official", metavar="ID", help="the official on whose behalf the client asks")
     token.add_argument(

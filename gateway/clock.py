@@ -1,10 +1,10 @@
 """Time that never falls (invariant 15), and that is doubted where it may be wrong.
 
-The machine's clock is held against its monotonic one, against what was entered and told last, and, at a start and while
-it is in doubt, against the store's own clock, or a witness's. Where it differs from one by more than `MOST`, it is in
-doubt until all have agreed for `SETTLED`: a machine that was suspended goes on by itself. Invariant: in doubt, `sure`
-refuses, so that nothing is disclosed; and no time is told that the monotonic clock does not vouch for, so that nothing
-is entered ahead for good.
+The machine's clock is checked against its monotonic one, against what was entered and told last, and, at a start and
+while it is in doubt, against the store's own clock, or a witness's. Where it differs from one by more than `MOST`, it
+is in doubt until all have agreed for `SETTLED`: a machine that was suspended goes on by itself. Invariant: in doubt,
+`sure` refuses, so that nothing is disclosed; and no time is told that the monotonic clock does not vouch for, so that
+nothing is entered ahead for good.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Counting:
                 await self._known.fill()
 
     async def close(self) -> None:
-        """Let go of Valkey and of the store."""
+        """Disconnect from Valkey and from the store."""
         if self._shared is not None:
             await self._shared.close()
         await self._known.close()

@@ -70,7 +70,7 @@ class Ports:
         return True
 
     def close(self) -> None:
-        """Let go of all of them."""
+        """Release all of them."""
         for held in self._held:
             held.close()
         self._held.clear()

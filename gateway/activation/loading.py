@@ -1,4 +1,4 @@
-"""From an archive's bytes to the rule set that they are: by the one loader, and held to the digest that names it."""
+"""From an archive's bytes to the rule set that they are: by the one loader, checked against its digest."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ _TYPES: Mapping[str, str] = {
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `changes` and `matters` with their commands; each sets `run`: from the parsed arguments to the exit code."""
-    changes = subparsers.add_parser("changes", help="what became of a department's records, for its stewards")
+    changes = subparsers.add_parser("changes", help="changes of a department's records, for its stewards")
     parts = changes.add_subparsers()
 
     listed = _listed(parts, "changes that were reported; those that wait for a second steward come first")
@@ -64,7 +64,11 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     report.add_argument("dataset", metavar="DATASET", help="its id, such as `tax-arrears`")
     report.add_argument("record", metavar="RECORD", help="the record's id")
     report.add_argument(
-        "--event", required=True, type=_word, choices=("corrected", "withdrawn", "reinstated"), help="what became of it"
+        "--event",
+        required=True,
+        type=_word,
+        choices=("corrected", "withdrawn", "reinstated"),
+        help="what happened to it",
     )
     report.add_argument("--version", metavar="TEXT", help="the version that changed")
     report.add_argument("--new-version", metavar="TEXT", help="the version that a corrected record has now")
@@ -95,7 +99,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     filed = act(parts, "file", "file at a department's counter, for a subject that came in person or is represented")
     filed.add_argument("kind", type=_word, metavar="KIND", choices=_KINDS, help="objection or restoration")
     filed.add_argument("--subject", required=True, type=_subject, metavar="SCHEME:VALUE", help="for whom")
-    filed.add_argument("--proof", required=True, metavar="TEXT", help="how it was established who they are")
+    filed.add_argument("--proof", required=True, metavar="TEXT", help="how their identity was established")
     filed.add_argument("--dataset", metavar="DATASET", help="of the record; alone, the dataset that lacks one")
     filed.add_argument("--record", metavar="RECORD", help="the record's id")
     filed.add_argument("--version", metavar="TEXT", help="the version of the record that is meant")
@@ -107,7 +111,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         default=[],
         type=_paper,
         metavar="ISSUER/NUMBER[/DATE]",
-        help="a paper that it rests on, such as `Notary Blum/4711/2026-11-24`; as often as there are papers",
+        help="a paper that it rests on, such as `Notary Blum/4711/2026-11-24`; may be repeated",
     )
     filed.set_defaults(run=_file)
 
@@ -121,7 +125,9 @@ def _part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 def act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
     """A command that does an act."""
     parser = _part(parts, name, text)
-    parser.add_argument("--reference", metavar="TEXT", help="with the same one it is done once, within 24 hours")
+    parser.add_argument(
+        "--reference", metavar="TEXT", help="your own reference; repeated within 24 hours, it acts once"
+    )
     parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the act's receipt to a new file")
     return parser
 
@@ -129,7 +135,7 @@ def act(parts: Any, name: str, text: str) -> argparse.ArgumentParser:
 def _listed(parts: Any, text: str) -> argparse.ArgumentParser:
     parser = _part(parts, "list", f"{text}; the look is entered in the ledger")
     states = ("open", "awaits-confirmation", "decided", "withdrawn", "declined")
-    parser.add_argument("--state", type=_word, choices=states, help="only those that are so far")
+    parser.add_argument("--state", type=_word, choices=states, help="only those in this state")
     parser.add_argument("--after", metavar="CURSOR", help="the `next` of the page before")
     parser.add_argument("--first", type=int, default=20, metavar="N", help="how many (default: 20)")
     return parser

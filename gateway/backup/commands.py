@@ -39,7 +39,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--key",
         type=Path,
         metavar="FILE",
-        help="seal the copy by the key in this file, made where there is none; without the file the backup is over",
+        help="seal the copy by the key in this file, created if missing; without it nobody can open the backup",
     )
     backup.add_argument("--verify", action="store_true", help="also open every entry of the copy")
     backup.add_argument(
@@ -47,11 +47,11 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     backup.set_defaults(run=_backup)
 
-    restore = subparsers.add_parser("restore", help="put a backup into the place of a store that is away")
+    restore = subparsers.add_parser("restore", help="restore a backup, where the store is missing")
     options.config(restore)
     restore.add_argument("folder", type=Path, metavar="FOLDER", help="what `dutybound backup` made")
     restore.add_argument(
-        "--anyway", action="store_true", help="although a key is away or another one, or the head file is lost"
+        "--anyway", action="store_true", help="even if a key is missing or another one, or the head file is lost"
     )
     restore.add_argument("--key", type=Path, metavar="FILE", help="the file of the key that sealed the copy")
     restore.set_defaults(run=_restore)

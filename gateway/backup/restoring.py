@@ -110,7 +110,7 @@ def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: byte
 
 
 def _check_said(found: Manifest, store: SqliteStore | PostgresStore, folder: Path, left: str) -> None:
-    """What `backup.json` says of the tables and shards is what they are; nothing else holds it to the copy.
+    """What `backup.json` says of the tables and shards is what they are; nothing else checks it against the copy.
 
     `left` is what has to be done about a store that was filled.
     """

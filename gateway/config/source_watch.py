@@ -15,7 +15,7 @@ from gateway.documents import Node
 class SourceWatch(msgspec.Struct, frozen=True):
     """Departments' systems are watched beside those that serve: a look each `every` seconds.
 
-    `state` is the file of what is remembered between looks, `metrics` the one with metrics, where there is one.
+    `state` is the file that keeps what one look found for the next, `metrics` the one with metrics, where there is one.
     """
 
     every: float

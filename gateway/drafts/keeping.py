@@ -95,7 +95,7 @@ class Drafts:
         return Kept(row, archive.unpacked(packed), packed)
 
     def remove(self, who: Requester, id_: str) -> None:
-        """Let go of one's own."""
+        """Delete one's own."""
         self.one(who, id_)
         with self._writing() as connection:
             rows.remove(connection, id_)

@@ -23,10 +23,12 @@ def register(subparsers: Any) -> None:
     """Add both; each sets `run`: from the parsed arguments to the exit code."""
     init = subparsers.add_parser("init", help="write a configuration that works, its keys and policies to start from")
     init.add_argument("--yes", action="store_true", help="ask nothing; take the default of what is not given")
-    init.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to (default: this folder)")
+    init.add_argument(
+        "--out", type=Path, default=Path("."), metavar="FOLDER", help="the folder to write to (default: this folder)"
+    )
     init.add_argument("--listen", metavar="HOST:PORT", help=f"where the gateway listens (default: {LISTEN})")
     init.add_argument(
-        "--public-url", metavar="URL", help="what clients call it (default: http://, and where it listens)"
+        "--public-url", metavar="URL", help="the address that clients use (default: http://, and where it listens)"
     )
     init.add_argument("--issuer", metavar="URL", help="the authorization server (default: the example's)")
     init.add_argument("--client", metavar="ID", help=f"the client that may ask (default: {CLIENT})")

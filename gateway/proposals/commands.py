@@ -61,11 +61,11 @@ def register(parts: Any) -> None:
     refuse.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered")
     refuse.set_defaults(run=lambda given: _act(given, f"{_proposal(given.id)}/refuse", {"reason": given.reason}))
 
-    activate = _asking(parts, "activate", "have an approved proposal become active, on every replica at once")
+    activate = _asking(parts, "activate", "activate an approved proposal, on every replica at once")
     activate.add_argument("id", metavar="ID", help=_ID)
     activate.set_defaults(run=lambda given: _act(given, f"{_proposal(given.id)}/activate", {}))
 
-    back = _asking(parts, "rollback", "have the rule set of an earlier epoch active again, in one step")
+    back = _asking(parts, "rollback", "activate the rule set of an earlier epoch again, in one step")
     back.add_argument("epoch", type=int, metavar="EPOCH", help="as `rules status` lists them")
     back.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered, and oversight is notified")
     back.set_defaults(run=lambda given: _act(given, "/rules/rollback", {"epoch": given.epoch, "reason": given.reason}))

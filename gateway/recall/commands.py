@@ -1,4 +1,4 @@
-"""`dutybound recalls`: for oversight what is not done with, and how each department complies (Arts. 48, 49).
+"""`dutybound recalls`: for oversight the open recalls, and how each department complies (Arts. 48, 49).
 
 Exit codes: 0 done, 1 refused or out of reach, said in one sentence; 2 a wrong call.
 """
@@ -45,10 +45,10 @@ FORMS: Mapping[str, Form] = {
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `recalls` with its commands; each sets `run`: from the parsed arguments to the exit code."""
-    text = "recalls: what is not done with, and how each department complies"
+    text = "recalls that are open, and how each department complies"
     parts = subparsers.add_parser("recalls", help=text).add_subparsers(metavar="COMMAND", required=True)
-    listed = _part(parts, "list", "recalls that are not done with, and suspensions; the look is entered in the ledger")
-    listed.add_argument("--state", choices=listing.STATES, help="only those that are so far")
+    listed = _part(parts, "list", "open recalls, and suspensions; the look is entered in the ledger")
+    listed.add_argument("--state", choices=listing.STATES, help="only those in this state")
     listed.add_argument("--client", type=_client, metavar="CLIENT", help="only those of this client")
     listed.add_argument("--first", type=_count, default=100, metavar="N", help="how many recalls (default: 100)")
     listed.add_argument("--after", metavar="CURSOR", help="continue after the page before")

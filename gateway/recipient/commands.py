@@ -30,7 +30,7 @@ from gateway.recipient.webhook import Listener
 
 def register(parts: Any) -> None:
     """Add `client` to the commands of `recalls`; it sets `run`: from the parsed arguments to the exit code."""
-    text = "a reference recipient: takes recalls, has done what they ask, and answers them"
+    text = "a reference recipient: it takes recalls, has them carried out, and answers them"
     parser: argparse.ArgumentParser = parts.add_parser("client", help=text)
     arguments(parser)
     parser.set_defaults(run=run)
@@ -43,13 +43,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="the recipient's configuration (default: client.yaml)",
     )  # fmt: skip
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--once", action="store_true", help="one look into the inbox, as for cron")
-    what.add_argument("--done", metavar="RECALL", help="a person did what it asks: answer it")
-    what.add_argument("--refuse", metavar="RECALL", help="a law lets the records be used on: with --reason")
-    what.add_argument("--fetch", metavar="RECALL", help="print what is right now, for an update")
-    what.add_argument("--passed-on", metavar="INQUIRY", help="its records were given to somebody: with --to")
+    what.add_argument("--once", action="store_true", help="read the inbox once, and end; for cron")
+    what.add_argument("--done", metavar="RECALL", help="answer a recall that a person carried out")
+    what.add_argument("--refuse", metavar="RECALL", help="a law allows further use of the records; with --reason")
+    what.add_argument("--fetch", metavar="RECALL", help="print the record as it is now, for an update")
+    what.add_argument("--passed-on", metavar="INQUIRY", help="its records were passed on to somebody; with --to")
     what.add_argument("--received", type=Path, metavar="FILE", help="note an answer's receipt in the register")
-    what.add_argument("--deleted", type=_day, metavar="DAY", help="attest that all that was to be deleted by it is")
+    what.add_argument("--deleted", type=_day, metavar="DAY", help="attest that everything due by this day was deleted")
     parser.add_argument("--reason", metavar="TEXT", help="which law, and why")
     parser.add_argument("--to", metavar="NAME", help="who was given them")
 

@@ -64,7 +64,7 @@ def register(
         "--compose",
         type=Path,
         metavar="FOLDER",
-        help="also have the schema composed, as a federating router would: a folder with @apollo/composition installed",
+        help="also compose the schema, as a federating router would: a folder with @apollo/composition installed",
     )
     check.set_defaults(run=_check)
 
@@ -79,7 +79,7 @@ def register(
         "--given",
         default=_GIVEN,
         metavar="LIST",
-        help=f"what to take as given, of {', '.join(FLAGS)}; `none` for nothing (default: {_GIVEN})",
+        help=f"which of {', '.join(FLAGS)} to assume; `none` for nothing (default: {_GIVEN})",
     )
     _on(explained)
     explained.add_argument("--inquiry", metavar="ID", help="instead of all that: a real inquiry, from its entry")
@@ -93,7 +93,7 @@ def register(
     _on(listed)
     listed.set_defaults(run=_matrix)
 
-    testing.add(_part(parts, "test", "run the tests of the policies, and list what came otherwise"), inquire)
+    testing.add(_part(parts, "test", "run the tests of the policies, and list each outcome that differs"), inquire)
     diff.add(parts.add_parser("diff", help=_DIFF), stored)
 
     dates = _part(parts, "calendar", "propose a country's holidays, to compare with the gazette and paste")

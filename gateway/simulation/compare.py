@@ -1,4 +1,4 @@
-"""One decision as it was made, held against what a candidate makes of the same. Pure.
+"""One decision as it was made, compared with what a candidate makes of the same. Pure.
 
 What was asked, and what the decision rests on, is all that is looked at: no record, and nothing that names anybody.
 Guards are those of the inquiry's own time. What nobody can know is said to be not replayable, and never guessed.

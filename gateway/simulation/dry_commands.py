@@ -38,7 +38,7 @@ def register(parts: Any) -> None:
     text = "a stored candidate beside the active rule set: what it would decide is counted, and nothing else"
     inside = parts.add_parser("dry-run", help=text).add_subparsers()
 
-    start = _part(inside, "start", "begin one, of a rule set that the store has, for some days")
+    start = _part(inside, "start", "start a dry run of a stored rule set, for some days")
     start.add_argument(
         "candidate", metavar="CANDIDATE", help=f"its digest, or the first {naming.SHORTEST} digits or more"
     )
@@ -46,10 +46,10 @@ def register(parts: Any) -> None:
     _who(start)
     start.set_defaults(run=_start)
 
-    status = _part(inside, "status", "which one is on, and what was counted of it so far")
+    status = _part(inside, "status", "the dry run in progress, and what it has counted so far")
     status.set_defaults(run=_status)
 
-    stop = _part(inside, "stop", "end the one that is on; what was counted stays")
+    stop = _part(inside, "stop", "end the dry run in progress; its counts are kept")
     _who(stop)
     stop.set_defaults(run=_stop)
 

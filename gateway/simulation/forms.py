@@ -54,7 +54,7 @@ def _lines(result: Result) -> Iterator[str]:
     since, until = (at.isoformat(sep=" ", timespec="minutes") for at in (result.since, result.until))
     yield f"Rule set {result.candidate[:_SHORT]} on what was asked from {since} until {until}"
     yield f"  {result.entries:,} entries, {result.inquiries:,} of them inquiries, about {result.decisions:,} subjects"
-    yield f"  {result.changed:,} would be decided otherwise than was recorded"
+    yield f"  {result.changed:,} would be decided differently from what was recorded"
     if result.not_replayable:
         yield f"  {sum(result.not_replayable.values()):,} cannot be decided again, and are in no other count:"
         for reason, count in result.not_replayable.items():

@@ -1,8 +1,8 @@
 """A period's inquiries decided again, from the flags that their entries keep, never from data.
 
-Entries are read in slices, each held to its leaf and the leaves to the shard's signed head. Equal decisions are made
-once: what is left is to read and to decrypt. Whoever runs this has entered a `view` first (invariant 17), which
-`looked` gives the subject of; and runs it off an event loop, slice by slice, with pauses where others wait.
+Entries are read in slices, each checked against its leaf, the leaves against the shard's signed head. Equal decisions
+are made once: what is left is to read and to decrypt. Whoever runs this has entered a `view` first (invariant 17),
+which `looked` gives the subject of; and runs it off an event loop, slice by slice, with pauses where others wait.
 """
 
 from __future__ import annotations

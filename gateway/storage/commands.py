@@ -32,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     migrate.add_argument(
         "--finish",
         action="store_true",
-        help="then seal its rows by the key outside the store; no version from before reads them any more",
+        help="then seal its rows by the key outside the store; earlier versions can no longer read them",
     )
     migrate.add_argument(
         "--plan",
@@ -54,7 +54,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     which.add_argument(
         "--names",
         action="store_true",
-        help="give it another key inside for names, with every gateway stopped; interrupted, run it again",
+        help="give it another key inside for names, with every gateway stopped; if interrupted, run it again",
     )
     rotate.set_defaults(run=_rotate)
 

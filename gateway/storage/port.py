@@ -3,7 +3,7 @@
 Three kinds of use. A process holds a *shard* and commits groups to it (`Held`); anybody reads one snapshot (`Reader`);
 an inquiry asks for *facts* (`FactRows`). Everything else goes through `Store.engine`, SQLAlchemy's.
 
-Invariants that every store keeps, and `tests/storage/test_contract_shards.py` holds it to: a name is held by one
+Invariants that every store keeps, and `tests/storage/test_contract_shards.py` checks it against: a name is held by one
 process at a time, and given up by the system when that process ends, however it ends. A group is one transaction: the
 entries, the hashes, the further changes and the swap of the head. Nothing of it stands unless the swap changes exactly
 one row (`Superseded`), and each guarded change at least one (`Conflict`). `commit` is over only once the group is

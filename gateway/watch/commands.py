@@ -32,7 +32,7 @@ from gateway.watch.follow import Follower
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> Any:
     """Add `watch`, and give its commands, to which others add; each sets `run`: from the arguments to the exit code."""
-    watch = subparsers.add_parser("watch", help="improper inquiry: what the ledger shows, and the reviews of it")
+    watch = subparsers.add_parser("watch", help="signs of improper inquiries in the ledger, and their reviews")
     parts = watch.add_subparsers()
 
     follow = _part(parts, "follow", "read the ledger as it grows, and keep what should be looked at")
@@ -43,7 +43,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> Any:
     follow.set_defaults(run=_follow)
 
     listed = _part(parts, "findings", "what was found and waits for a review")
-    listed.add_argument("--all", action="store_true", help="those that were reviewed too, with their verdicts")
+    listed.add_argument("--all", action="store_true", help="also those that were reviewed, with their verdicts")
     listed.set_defaults(run=_findings)
     return parts
 

@@ -71,7 +71,7 @@ class Recent(Generic[K, V]):
         self._slots.pop(key, None)
 
     def _sweep(self, at: datetime.datetime) -> None:
-        """Let go of keys of which nothing is recent; they stand at the front, in the order they were last heard of."""
+        """Drop keys of which nothing is recent; they stand at the front, in the order in which they were last used."""
         oldest = at - self._within
         while self._slots:
             key, slot = next(iter(self._slots.items()))

@@ -115,10 +115,10 @@ def test_an_officer_goes_from_a_draft_to_a_proposal(
     expect(page.locator(".errors")).to_contain_text("Enter why you look.")
     page.get_by_label("Why do you look?").fill("To see what it closes.")
     page.get_by_role("button", name="Begin the simulation").click()
-    expect(page.get_by_role("status").first).to_contain_text("That you look was entered.")
+    expect(page.get_by_role("status").first).to_contain_text("The ledger records that you look.")
     until(
         "the simulation to be through",
-        lambda: page.reload() and "would be another" in page.locator("main").inner_text(),
+        lambda: page.reload() and "would differ" in page.locator("main").inner_text(),
     )
     for each in looks:
         assert unfit(each) == [], each.url

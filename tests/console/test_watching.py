@@ -148,7 +148,7 @@ def test_another_clients_receipt_and_another_roles_page_are_refused(visitor: Vis
     form = visitor.get("/console/receipt")
     answer = visitor.post("/console/receipt", {"receipt": reply.inquiry["receipt"]}, form)
     assert answer.status_code == 422
-    assert "that is yours to see" in answer.text
+    assert "no inquiry of this receipt that you may see" in answer.text
     looking = Visitor(visitor.told)
     looking.sign_in("oversight")
     given = {"inquiry": reply.inquiry["id"], "day": "9999-99-99", "reason": "A complaint."}

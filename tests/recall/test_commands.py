@@ -146,7 +146,7 @@ def test_what_is_not_done_with_is_listed_and_the_look_is_entered(run: Run) -> No
     ]
     assert last.startswith("entered: this view is entry ")
     (view,) = run.views()
-    assert (view.format, view.looked, view.reason) == ("recalls", entries.Looked(), "recalls that are not done with")
+    assert (view.format, view.looked, view.reason) == ("recalls", entries.Looked(), "open recalls")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_it_says_what_would_close(simulate: Simulate, capsys: pytest.CaptureFixt
 def test_the_active_set_changes_nothing(simulate: Simulate, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(*PERIOD, candidate="policies") == 0
     told = capsys.readouterr().out
-    assert "  0 would be decided otherwise than was recorded" in told
+    assert "  0 would be decided differently from what was recorded" in told
     assert "Would" not in told
 
 

@@ -203,7 +203,7 @@ def test_evidence_is_as_thick_as_the_ledger(office: Office) -> None:
     assert "written: 8 entries" in office.ran(*export, "after"), "as before, and the view of before"
     assert "the projection `looked` lacks 6 of these entries" in office.err
     assert office.bare("ledger", "verify", "after", "--key", public(office, ROOT)) == 0, office.err
-    assert f"searched: every entry there was then (2 of 1, 7 of {COMMANDS[0]}, 3 of {ROOT})" in office.out
+    assert f"searched: every entry so far (2 of 1, 7 of {COMMANDS[0]}, 3 of {ROOT})" in office.out
     assert office.sql("DELETE FROM entry WHERE id = (SELECT min(id) FROM entry)")
     assert "shard `1`: its entries do not give its head" in office.refused(*export, "thin")
     assert not (office.folder / "thin").exists()

@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
     approve.add_argument("--reason", metavar="TEXT", help="what the consultation brought; the first steward enters it")
     approve.set_defaults(run=lambda given: _moved(given, "approve"))
 
-    publish = _act(commands, "publish", "publish an approved definition: from then on a rule set may have it")
+    publish = _act(commands, "publish", "publish an approved definition: from then on a rule set may contain it")
     publish.add_argument("--reason", metavar="TEXT", help="what is announced with it")
     publish.set_defaults(run=lambda given: _moved(given, "publish"))
 
@@ -40,7 +40,7 @@ def register(commands: Any) -> None:
     retire.add_argument("--reason", required=True, metavar="TEXT", help="why; everybody can read it")
     retire.set_defaults(run=_retire)
 
-    status = commands.add_parser("status", help="how far each dataset is, as everybody can read it; takes no token")
+    status = commands.add_parser("status", help="the step that each dataset has reached; public, so it takes no token")
     calling.add_arguments(status, token=False)
     status.add_argument("dataset", metavar="DATASET", nargs="?", help="with all that was done with it, and the reasons")
     status.set_defaults(run=_status)
@@ -52,7 +52,9 @@ def _act(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     calling.add_arguments(parser)
     if name != "retire":
         options.policies(parser)
-    parser.add_argument("--reference", metavar="TEXT", help="with the same one it is done once, within 24 hours")
+    parser.add_argument(
+        "--reference", metavar="TEXT", help="your own reference; repeated within 24 hours, it acts once"
+    )
     return parser
 
 

@@ -27,7 +27,7 @@ def register(parts: Any) -> None:
 
     review = act(parts, "review", "end the review of a finding; verdict and reason are entered in the ledger")
     review.add_argument("finding", metavar="FINDING", help="its id, as `watch findings` prints it")
-    review.add_argument("--verdict", required=True, choices=_VERDICTS, help="what the inquiries were")
+    review.add_argument("--verdict", required=True, choices=_VERDICTS, help="your verdict on the inquiries")
     review.add_argument("--reason", required=True, metavar="TEXT", help="why; is entered in the ledger")
     review.set_defaults(run=_review)
 

@@ -28,7 +28,7 @@ def register(parts: Any) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="subjects that are nobody, and what there is of them",
+        help="invented subjects, and what the system has about them",
     )
     parser.add_argument(
         "--connector",

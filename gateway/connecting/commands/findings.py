@@ -17,7 +17,7 @@ def register(parts: Any) -> None:
     text = "list what a watch found of departments' systems: a steward's own department's, or all for oversight"
     parser: argparse.ArgumentParser = parts.add_parser("findings", help=text)
     calling.add_arguments(parser)
-    parser.add_argument("--all", action="store_true", help="those that are over too")
+    parser.add_argument("--all", action="store_true", help="also those that are over")
     parser.add_argument("--after", metavar="CURSOR", help="continue after this page: its `next`")
     parser.set_defaults(run=_run)
 

@@ -27,9 +27,7 @@ _CLIENT = re.compile(r"[\x21-\x7e]{1,256}")
 
 def register(commands: Any) -> None:
     """Add `new`; it sets `run`: from the parsed arguments to the exit code."""
-    new = commands.add_parser(
-        "new", help="the beginning of a department's files, from its OpenAPI document, GraphQL or tables"
-    )
+    new = commands.add_parser("new", help="draft a department's files from its OpenAPI document, GraphQL or tables")
     new.add_argument("department", metavar="DEPARTMENT", help="its id, as the catalogue will have it, such as `tax`")
     of = new.add_mutually_exclusive_group(required=True)
     of.add_argument("--openapi", metavar="PLACE", help="a file or an address: an OpenAPI document 3.0 or 3.1")

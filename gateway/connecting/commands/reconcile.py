@@ -1,4 +1,4 @@
-"""`dutybound ledger reconcile`: a department's own access log held against the ledger.
+"""`dutybound ledger reconcile`: a department's own access log compared with the ledger.
 
 The ledger's entries are opened for it, so that it is itself a view of the ledger, entered before anything is. What it
 prints names lines and entries, and no subject. The log is read twice: first to know that all of it can be read, and of
@@ -45,7 +45,7 @@ _MARGIN = 2.0
 
 def register(parts: Any) -> None:
     """Add the command to those of `ledger`."""
-    text = "hold a department's own access log against the ledger: calls without an entry, entries without a call"
+    text = "compare a department's own access log with the ledger: calls without an entry, entries without a call"
     parser: argparse.ArgumentParser = parts.add_parser("reconcile", help=text)
     options.config(parser)
     parser.add_argument("--department", required=True, metavar="NAME", help="whose log it is")

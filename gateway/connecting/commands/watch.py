@@ -30,9 +30,11 @@ def register(parts: Any) -> None:
     text = "look again and again whether departments' systems still fit, and report what changed"
     more = f"{text}. What does not fit is entered in the ledger: it needs its key (`ledger.key_file`) and the store."
     parser: argparse.ArgumentParser = parts.add_parser("watch", help=text, description=more)
-    parser.add_argument("department", metavar="DEPARTMENT", nargs="?", help="this one alone")
+    parser.add_argument("department", metavar="DEPARTMENT", nargs="?", help="only this department")
     options.config(parser)
-    parser.add_argument("--state", type=Path, required=True, metavar="FILE", help="what is remembered between looks")
+    parser.add_argument(
+        "--state", type=Path, required=True, metavar="FILE", help="the file that keeps what one look found for the next"
+    )
     parser.add_argument("--once", action="store_true", help="look once, and exit with 0 if all fits")
     parser.add_argument(
         "--every", type=float, default=3600.0, metavar="SECONDS", help="between two looks (default: 3600)"

@@ -1,1 +1,1 @@
-"""A department's own access log held against the ledger: calls without an entry, and entries without a call."""
+"""A department's own access log compared with the ledger: calls without an entry, and entries without a call."""

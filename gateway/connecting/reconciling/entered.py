@@ -68,7 +68,7 @@ def expected(
 ) -> Iterator[Expected]:
     """The entries from `since` to before `until` by which a department with these datasets was asked.
 
-    Every entry is held to its leaf, and every shard to its head. Raises `VerificationFailed`.
+    Every entry is checked against its leaf, and every shard to its head. Raises `VerificationFailed`.
     """  # fmt: skip
     with contextlib.closing(store.reader()) as reader:
         shards = [_of_shard(reader, head, datasets, since, until, progress) for head in read.heads(reader)]

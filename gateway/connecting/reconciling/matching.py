@@ -100,7 +100,7 @@ class Matching:
     def _ended(
         self, now: datetime.datetime | None, since: datetime.datetime, until: datetime.datetime
     ) -> Iterator[Found]:
-        """Let go of entries whose time is over, and give those that no call was of."""
+        """Drop entries whose time is over, and give those without a call."""
         while self._open and (now is None or self._open[0].at + self._window.after < now):
             entry = self._open.popleft()
             self._erased -= entry.erased

@@ -33,7 +33,7 @@ async def shown(visit: Visit) -> Response:
 
 
 async def discard(visit: Visit) -> Response:
-    """Let go of one."""
+    """Delete one."""
     await visit.call("POST", f"{api(visit)}/discard", {})
     return await visit.go("/console/drafts", "done.draft_discarded", Answered(None))
 

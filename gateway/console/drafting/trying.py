@@ -38,7 +38,7 @@ async def tests(visit: Visit) -> Response:
 
 
 async def changes(visit: Visit) -> Response:
-    """What it opens and closes, held against the active rule set."""
+    """What it opens and closes, compared with the active rule set."""
 
     async def made() -> Mapping[str, Any]:
         found = await visit.call("POST", f"{api(visit)}/examination", {})

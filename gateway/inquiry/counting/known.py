@@ -229,7 +229,7 @@ class Known:
             raise unavailable()
 
     def _forget(self, wanted: int) -> None:
-        """Let go of those that were asked about longest ago, where the store has what counts: as many as come."""
+        """Drop those that were asked about longest ago, where the store has what counts: as many as come."""
         for kept, most in ((self._pasts, self._most), (self._reaches, MOST_WHO)):
             held: OrderedDict[Any, Any] = kept
             for _ in range(wanted + 2):

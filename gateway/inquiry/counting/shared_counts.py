@@ -160,7 +160,7 @@ class SharedAdmission:
         return self._digest("run", run, self._filled_for())
 
     async def close(self) -> None:
-        """Let go of Valkey; what waits is refused."""
+        """Disconnect from Valkey; what waits is refused."""
         for task in (self._sending, self._filling):
             if task is not None:
                 task.cancel()

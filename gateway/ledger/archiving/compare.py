@@ -1,4 +1,4 @@
-"""What an archive has of a shard, held to the store: the same entries, and before rows go the same bytes.
+"""What an archive has of a shard, checked against the store: the same entries, and before rows go the same bytes.
 
 The log alone does not say whose payloads those are, and another ledger may have the same name: a copy that was tried,
 or one that was begun anew.
@@ -22,7 +22,7 @@ from gateway.storage.tables import SHARD_BITS
 def check_all(archive: Archive, reader: Reader, head: Head, written: Written, progress: Progress) -> None:
     """Raise `VerificationFailed` where what is archived of a shard is not of this store's entries.
 
-    An entry whose row is gone is held to what the store noted when it went.
+    An entry whose row is gone is checked against what the store noted when it went.
     """
     size = written.manifest.entries
     if size > head.size:

@@ -25,7 +25,7 @@ def register(parser: argparse.ArgumentParser, identifiers: named.Identifiers) ->
     lift.add_argument("id", metavar="ID", help="the hold's number")
     said(lift)
     lift.set_defaults(run=_lift)
-    part(parts, "list", "the holds, and who they are on while they are open").set_defaults(run=_list)
+    part(parts, "list", "the holds; for an open one, whom it is about").set_defaults(run=_list)
 
 
 def part(parts: Any, name: str, text: str) -> argparse.ArgumentParser:

@@ -35,7 +35,9 @@ _STILL = 30.0
 def register(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     options.config(parser)
-    parser.add_argument("--only", choices=NAMES, metavar="NAME", help=f"one of them: {', '.join(NAMES)} (default: all)")
+    parser.add_argument(
+        "--only", choices=NAMES, metavar="NAME", help=f"one projection: {', '.join(NAMES)} (default: all)"
+    )
     parser.set_defaults(run=run)
 
 

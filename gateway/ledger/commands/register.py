@@ -126,12 +126,14 @@ def register(
         "--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="its new file (default: webhooks.key)"
     )
     signing.set_defaults(run=_webhooks)
-    secrets = parts.add_parser("secrets", help="what sessions, nonces and counts are keyed by; or, in a file, its next")
+    secrets = parts.add_parser(
+        "secrets", help="a new secret for sessions, nonces and counts; in a file, also the next one"
+    )
     secrets.add_argument(
         "--out", type=Path, default=Path("secrets.key"), metavar="FILE", help="its file (default: secrets.key)"
     )
     secrets.add_argument(
-        "--next", action="store_true", help="put another before the one that is there, which goes on opening"
+        "--next", action="store_true", help="put a new secret before the present one, which still opens what it sealed"
     )
     secrets.set_defaults(run=_secrets)
     rotate.register(

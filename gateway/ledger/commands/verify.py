@@ -72,7 +72,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--state",
         type=Path,
         metavar="FOLDER",
-        help="where the last checkpoint seen is remembered, a file a log; a store is only held against it",
+        help="where the last checkpoint seen is remembered, one file per log; a store is only compared with it",
     )
     parser.add_argument(
         "--only-new", action="store_true", help="check only what was entered since the log was last found whole"
@@ -93,14 +93,14 @@ def register(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         metavar="FILE",
-        help="with `--config`: remember in this file what was found whole, under a code by the ledger's key, and open"
-        " only what is not there or not the same any more",
+        help="with `--config`: remember in this file what was found whole, authenticated by the ledger's key, and"
+        " open only what is new or changed",
     )
     parser.add_argument(
         "--sample",
         type=_positive,
         metavar="N",
-        help="of a store, check every head and so many entries, drawn at random; what people did is not held to rows",
+        help="of a store, check every head and so many entries at random; what people did is not compared with rows",
     )
     parser.set_defaults(run=run)
 
@@ -237,7 +237,7 @@ def _package(arguments: argparse.Namespace) -> int:
     print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
     if manifest.searched:
         read_through = ", ".join(f"{size} of {shard}" for shard, size in manifest.searched.items() if size)
-        print(f"searched: every entry there was then ({read_through}), each opened and held against its shard's tree")
+        print(f"searched: every entry so far ({read_through}), each opened and checked against its shard's tree")
     if unknown:
         print(f"unknown: {unknown}")
     if given is None:

@@ -14,7 +14,7 @@ from gateway.ledger.witness.server import Witness, application
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--name", required=True, metavar="NAME", help="as its key is called: `witness.example/w1`")
+    parser.add_argument("--name", required=True, metavar="NAME", help="its key's name, such as `witness.example/w1`")
     parser.add_argument(
         "--key", type=Path, required=True, metavar="FILE", help="its private key; made where there is none"
     )

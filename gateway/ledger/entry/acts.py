@@ -25,7 +25,7 @@ class Paper(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Simulated(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came of a simulation: inquiries from `since` on and before `until`, held against rule set `active` too.
+    """What came of a simulation: inquiries from `since` on and before `until`, compared with rule set `active` too.
 
     `by` is who had it made, as they said. `decisions` are of one subject each, `changed` those that would be decided
     otherwise than was recorded, and `not_replayable` those that nobody can decide again. `result` is the SHA-256, in

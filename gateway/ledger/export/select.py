@@ -42,8 +42,8 @@ def choose(
 ) -> Iterator[Chosen]:
     """The entries that fit, shard by shard, in order; erased ones cannot be matched and are left out.
 
-    Every entry is read and held against its leaf, and the leaves against the head: nothing that was made of the ledger
-    is believed. Of how many entries about a subject the projection `looked` lacks is told (`lacking`) at the end.
+    Every entry is read and checked against its leaf, and the leaves against the head: nothing that was made of the
+    ledger is believed. How many entries about a subject the projection `looked` lacks is in `lacking` at the end.
     Raises `VerificationFailed` where an entry does not open, was altered, or is of a kind that is not known here.
     """
     fitting: set[Place] = set()

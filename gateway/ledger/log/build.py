@@ -1,7 +1,7 @@
 """The ledger as `gateway.yaml` has it: with its registry, its publisher, its head file and its witnesses.
 
-The one way to open a ledger for appending: a shard that is registered, published, and held against what is remembered
-of it outside the store.
+The one way to open a ledger for appending: a shard that is registered, published, and checked against what is
+remembered of it outside the store.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def check_head_file(settings: LedgerSettings, root: Node) -> None:
 def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: StoreKey | None = None) -> None:
     """What a start would refuse of the registry in the store, if there is one: it was set back, or has another key.
 
-    Held against the head file; witnesses are not asked. Raises `ConfigurationError`.
+    Checked against the head file; witnesses are not asked. Raises `ConfigurationError`.
     """
     private = key_files.load(settings.key_file)
     try:

@@ -110,7 +110,7 @@ def place_of(place: Workplace, receipt: Receipt) -> str:
 async def certain(store: Store) -> Now:
     """The clock of a command. It refuses (`LedgerUnavailable`) while the time is in doubt, and does here at once.
 
-    It is held against the newest entry of the whole store, and against the store's clock.
+    It is checked against the newest entry of the whole store, and against the store's clock.
     """
     newest = await asyncio.to_thread(_newest, store)
     clock = Clock(lambda: newest)

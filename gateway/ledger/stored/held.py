@@ -1,4 +1,4 @@
-"""A shard's entries read in order and held to what the ledger signed: each to its leaf, and the leaves to its head.
+"""A shard's entries read in order, and checked: each against its leaf, and the leaves against the signed head.
 
 So nothing that is made of what comes from here lacks an entry, or has one that was altered. Read only.
 """

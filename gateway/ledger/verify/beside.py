@@ -1,4 +1,4 @@
-"""What stands beside the entries of a store, held to them: keys that are gone, projections, and rows of people's acts.
+"""What stands beside a store's entries, checked against them: keys that are gone, projections, rows of people's acts.
 
 What does not open any more has to be explained: each subject's key that is gone by the entry of its erasure, and each
 entry says which keys it was sealed by. A key that such an entry destroyed and that is there all the same came back with

@@ -1,4 +1,4 @@
-"""Receipts held against the shards of a store, as `follow` holds them against a published log."""
+"""Receipts checked against the shards of a store, as `follow` checks them against a published log."""
 
 from __future__ import annotations
 

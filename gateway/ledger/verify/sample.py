@@ -1,6 +1,6 @@
 """A store checked by a sample: every head, and so many entries of all, drawn by nobody who could know them before.
 
-Each is opened, held to its leaf, to the index of its requester and to its rows of projections, and proven to be in the
+Each is opened, compared with its leaf, the index of its requester and its rows of projections, and proven to be in the
 tree that its head signs. What of it does not open has to be explained by an erasure or a pruning. Where a share `f` of
 the entries is broken, a sample of `n` finds none of them with the probability (1 - f) ** n: so 3,000 find one in a
 thousand with 95 %.
@@ -44,7 +44,7 @@ def sample_store(
 ) -> list[Sampled]:
     """Check every shard's head and publication, and `count` entries of all.
 
-    What people did is not held to its rows. Raises `VerificationFailed` for the first broken thing.
+    What people did is not checked against its rows. Raises `VerificationFailed` for the first broken thing.
     """
     with heads.reading(store) as reader:
         found, trusted = heads.standing(reader, verifiers)
@@ -82,7 +82,7 @@ def _drawn(found: Sequence[Head], count: int) -> list[list[int]]:
 
 
 class _Closed:
-    """What of the drawn entries does not open, held to the erasures and prunings that explain it.
+    """What of the drawn entries does not open, checked against the erasures and prunings that explain it.
 
     Those are entered by commands, so all that is in the shards of commands is read, and those entries are proven.
     """

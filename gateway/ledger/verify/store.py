@@ -10,7 +10,7 @@ they say (`beside`).
 A store in use may be checked: what is being appended meanwhile is left for the next time.
 
 Of a store whose rows are sealed by a key that the reader has not, leaves, tiles, heads and signatures are checked. What
-the leaves commit to stays closed, and with it the registry and all that is held to entries.
+the leaves commit to stays closed, and with it the registry and all that is checked against entries.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A stretch of a shard's entries checked by itself: each opened, held to its leaf, and to what stands beside it.
+"""A stretch of a shard's entries checked by itself: each opened, and compared with its leaf and what stands beside it.
 
 What is found is a value (`Checked`), so a stretch may be checked in another process than the one that puts a shard
 together. That its first entry follows the one before is not believed either: the time of that is where it begins, and

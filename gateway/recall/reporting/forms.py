@@ -63,7 +63,7 @@ def as_text(report: Report, titles: Mapping[str, str]) -> Iterator[str]:
 
 
 def read_from(report: Report) -> Iterator[str]:
-    """What was read, so that whoever has the ledger's published log can hold the report against it."""
+    """What was read, so that whoever has the ledger's published log can check the report against it."""
     for shard in report.shards:
         yield f"Read: {words.of_shard(shard)}, of the tree with the root {b64encode(shard.root).decode()}"
 

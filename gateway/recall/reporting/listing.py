@@ -1,4 +1,4 @@
-"""Recalls that are not done with, and suspensions, as oversight and the operator see them: which, whose, since when.
+"""Open recalls, and suspensions, as oversight and the operator see them: which, whose, since when.
 
 A row names a recall by its id, its recipient and its dataset, and neither a subject nor a record. Which inquiry it is
 about can be found by its id, so whoever lists leaves a view in the ledger first (invariant 17).
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
 def enter(place: Workplace, state: str | None, client: str | None) -> str:
     """Enter that somebody looks at the list; where the entry stands, in words. Raises `LedgerUnavailable`."""
     narrowed = [f"{name} `{given}`" for name, given in (("state", state), ("client", client)) if given is not None]
-    reason = "recalls that are not done with" + (f", of {' and '.join(narrowed)}" if narrowed else "")
+    reason = "open recalls" + (f", of {' and '.join(narrowed)}" if narrowed else "")
 
     async def view(ledger: Any) -> str:
         said = (operator.account(), reason, entries.Looked(), (), "recalls")

@@ -164,5 +164,5 @@ def _meaning(report: Report) -> str:
     return (
         f'<h2>What is counted</h2>\n<dl class="means">\n{means}</dl>\n{how}'
         f"<h2>What was read</h2>\n<p>Days are those of the time zone {zone}. Whoever follows the ledger's published log"
-        f" can hold this report against it: what was read has these roots.</p>\n<ul>\n{read}</ul>\n"
+        f" can check this report against it: what was read has these roots.</p>\n<ul>\n{read}</ul>\n"
     )

@@ -1,4 +1,4 @@
-"""Compliance of each department, counted from the ledger and from nothing else, so that it can be held against it.
+"""Compliance of each department, counted from the ledger and from nothing else, so that it can be checked against it.
 
 Entries are read one after the other, each held to its leaf and all to the signed heads; what is counted is the general
 part of acts, which stays when a subject is erased. What belongs to one recall may stand in several shards: it is put

@@ -128,7 +128,7 @@ def short(name: str) -> str:
 
 
 def of_shard(shard: Shard) -> str:
-    """What was read of a shard, so that it can be held against the published log."""
+    """What was read of a shard, so that it can be checked against the published log."""
     if shard.first >= shard.size:
         return f"nothing of {shard.origin}, which has {shard.size} entries"
     return f"entries {shard.first} to {shard.size - 1} of {shard.origin}"

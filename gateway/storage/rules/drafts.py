@@ -81,7 +81,7 @@ _COLUMNS = [draft.c[name] for name in Draft._fields]
 
 
 def forget(connection: Connection, before: int) -> None:
-    """Let go of those that nobody used since."""
+    """Delete those that nobody used since."""
     over = select(draft.c.id).where(draft.c.used <= before)
     connection.execute(delete(draft_trial).where(draft_trial.c.draft.in_(over)))
     connection.execute(delete(draft).where(draft.c.used <= before))
@@ -124,7 +124,7 @@ def use(connection: Connection, id_: str, now: int) -> None:
 
 
 def remove(connection: Connection, id_: str) -> None:
-    """Let go of one."""
+    """Delete one."""
     connection.execute(delete(draft_trial).where(draft_trial.c.draft == id_))
     connection.execute(delete(draft).where(draft.c.id == id_))
 

@@ -36,7 +36,7 @@ def test_a_package_holds_the_entries_and_verifies_offline(folder: Path, export: 
     assert run.out == (
         f"whole: evidence of subject LEI {SUBJECT.value}, 4 entries, each with its proof\n"
         f"made: by A. Auditor, {views(folder)[0].at.isoformat()}: complaint <b>12</b> of 2026\n"
-        "searched: every entry there was then (2 of 1, 1 of 2, 1 of commands, 4 of root), each opened and held against"
+        "searched: every entry so far (2 of 1, 1 of 2, 1 of commands, 4 of root), each opened and checked against"
         " its shard's tree\n"
     )
     assert run("ledger", "verify", folder / out) == 0

@@ -1,6 +1,6 @@
 """A published log checked from its leaves up, by whoever has its URL and its public key. No payload is needed.
 
-Every entry is hashed again and held against every tile of every level; the tree that they give must be the one that
+Every entry is hashed again and checked against every tile of every level; the tree that they give must be the one that
 the checkpoint signs; and that must contain the tree of the last checkpoint seen, and of every receipt. The first entry
 or tile that is broken is named. A check that was interrupted goes on where it was.
 
@@ -220,7 +220,7 @@ def _check_timely(claim: Claim, checkpoint: Checkpoint, now: datetime.datetime) 
 def _check_entries(
     log: TileLog, checkpoint: Checkpoint, begun: Reached, save: Callable[[Reached], None], progress: Progress | None
 ) -> Reached:
-    """Hash every entry from `begun` on, and hold it against every tile."""
+    """Hash every entry from `begun` on, and check it against every tile."""
     size, name = checkpoint.size, checkpoint.origin
     if begun.size > size:
         raise VerificationFailed(
@@ -289,7 +289,7 @@ def _compare(stored: list[bytes], made: list[bytes], level: int, number: int) ->
 
 
 def _bundles(log: TileLog, first: int, size: int) -> Iterator[_Bundle]:
-    """Bundles of entries, each held against its tile of hashes; read a few ahead, and given in order."""
+    """Bundles of entries, each checked against its tile of hashes; read a few ahead, and given in order."""
 
     def read(number: int) -> _Bundle:
         width = min(TILE_WIDTH, size - number * TILE_WIDTH)

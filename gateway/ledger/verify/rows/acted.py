@@ -1,4 +1,4 @@
-"""The rows of acts, held to the entries of acts: each entry has its row, and each row its entry.
+"""The rows of acts, checked against the entries of acts: each entry has its row, and each row its entry.
 
 Acts are numbered without a gap over all shards, in the order in which they stand; so within a shard their numbers rise
 with its entries. What a person did by a command is an act of this kind since its entry's id has no hyphen: before that

@@ -5,7 +5,7 @@ let an erasure through, one that was made up would keep it away. What is kept in
 did by hand.
 
 Facts are numbered without a gap, each change once, and entries say how far the numbers were: so none was removed, and
-none that ended is in force again. What they say is held to the entries of acts (`effects`).
+none that ended is in force again. What they say is checked against the entries of acts (`effects`).
 """
 
 from __future__ import annotations

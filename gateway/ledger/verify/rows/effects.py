@@ -1,4 +1,4 @@
-"""What acts changed, held to their entries: the facts whose numbers they name, and the matters that they moved.
+"""What acts changed, checked against their entries: the facts whose numbers they name, and the matters that they moved.
 
 A fact begins and ends at the numbers that entries name, at their time, and is what they say; one that an act began ends
 by an act. A matter is there, is no older than the last act about it, and is as that left it. So a restraint that was

@@ -1,10 +1,10 @@
-"""The rows of findings, held to the entries that they name: who asked, for which department and purpose.
+"""The rows of findings, checked against the entries that they name: who asked, for which department and purpose.
 
 A use of break-glass has exactly one finding, which says of it what its entry says: without it there would be no review,
 and no suspension. What detectors found has entries behind it, and names who made one of them, and for what. That such a
 finding was removed before its review is not found here: it depends on thresholds, which may have changed since.
 
-Neither does anybody sign how far the watch has read. What it says is held to what can be so.
+Neither does anybody sign how far the watch has read. What it says is checked against what can be so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What follows a recall that is overdue, held to the entries of it: when a grant is suspended, and what that rests on.
+"""What follows an overdue recall, checked against its entries: when a grant is suspended, and what that rests on.
 
 From the entry that says that it is overdue, a recall leads to a suspension at a time of its own (`later`), until an
 entry says that it did, that a law keeps it from that, that it was answered, or that two people of oversight ended the

@@ -1,4 +1,4 @@
-"""The projections of a store, held to the entries that they were made of: no row is missing, and none made up.
+"""The projections of a store, checked against the entries that they were made of: no row is missing, and none made up.
 
 Each row that an entry gives is looked for by its key (`sought`); at the end the rows are counted. So nothing grows with
 the ledger. What was projected since the start is left for the next time; a projection that is being built again counts

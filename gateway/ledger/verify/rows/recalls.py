@@ -1,4 +1,4 @@
-"""The rows of recalls, held to the entries of the acts that made, answered and missed them.
+"""The rows of recalls, checked against the entries of the acts that made, answered and missed them.
 
 Each recall has the row that its entry says, and is answered as its last answer says; one is delivered, or overdue,
 where an entry says so, and then leads to a suspension, or rests in one, until an entry ends that (`Late`). A row that

@@ -1,4 +1,4 @@
-"""The rows of rule sets, held to the entries of the acts that proposed, approved and activated them.
+"""The rows of rule sets, checked against the entries of the acts that proposed, approved and activated them.
 
 Each activation, proposal and approval has the row that its entries say, and each row its entries: so no set was made
 active, and nobody made an officer who agreed, by the database alone. A human stands in a row as a keyed digest, which

@@ -1,4 +1,4 @@
-"""The rows of findings about departments' systems, held to the entries that began and ended them."""
+"""The rows of findings about departments' systems, checked against the entries that began and ended them."""
 
 from __future__ import annotations
 

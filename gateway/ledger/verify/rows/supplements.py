@@ -1,4 +1,4 @@
-"""The rows of the catalogue's supplements, held to the entries of the acts that took their steps.
+"""The rows of the catalogue's supplements, checked against the entries of the acts that took their steps.
 
 Each step has the row that its entry says, and there is no other; together they are steps that can follow each other,
 and each definition is that of its digest. So nothing is published that nobody was consulted on, or approved.
