@@ -24,7 +24,12 @@ def test_setting_up_and_tearing_down_count_and_workers_are_summed(tmp_path: Path
         (tmp_path / "tests" / folder / "deeper" / f"test_{folder}.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "tests.seconds", "-n", "2", "--rootdir", ".", "tests"]
     run = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     told = re.findall(r"^ +([\d.]+)  (.*)$", run.stdout.partition("seconds by folder")[2], re.MULTILINE)
     seconds = {what: float(number) for number, what in told}

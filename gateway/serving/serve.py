@@ -43,7 +43,7 @@ from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
-from gateway.serving.forking import anew, unheard
+from gateway.serving.forking import alive, anew, unheard
 from gateway.storage.alone import served_alone
 from gateway.storage.store import later, open_configured, opened
 from gateway.web import listen
@@ -76,6 +76,8 @@ class _Server(MPServer):
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, *given: Any) -> Any:
         worker = super()._spawn_worker(idx, functools.partial(_forked, target), callback_loader, *given)
         worker.start = functools.partial(unheard, worker.start)  # type: ignore[method-assign]
+        # So that none is killed, and reported as one that refused to stop, which has just ended.
+        worker.is_alive = functools.partial(alive, worker.inner)  # type: ignore[method-assign]
         return worker
 
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
