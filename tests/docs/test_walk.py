@@ -152,8 +152,8 @@ def test_a_step_that_is_left_out_is_told(
     for fence in walk.steps():
         if (fence in FILES and fence != left_out) or fence.text.startswith("cp "):
             list(walker.take(fence))
-    ended = [cli.main(["rules", each, "--policies", "candidate"]) for each in ("check", "test")]
-    assert any(ended) is ("tests/building-safety.yaml" not in left_out.text), capsys.readouterr()
+    ended = any(cli.main(["rules", each, "--policies", "candidate"]) for each in ("check", "test"))
+    assert ended is ("tests/building-safety.yaml" not in left_out.text), capsys.readouterr()
 
 
 def test_the_walk_holds_on_any_day() -> None:

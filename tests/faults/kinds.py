@@ -56,10 +56,13 @@ SUBJECTS = range(20_001, 34_001)
 
 
 class Kinds(Bad):
-    """`folder` is its own; `server` is that of its databases, where it is not SQLite."""
+    """`folder` is its own; `server` is that of its databases, where it is not SQLite. `subjects` are who has records,
+    by number."""
 
-    def __init__(self, folder: Path, kind: str, server: Postgres | MariaDB | None = None) -> None:
-        self.kind, self._server = kind, server
+    def __init__(
+        self, folder: Path, kind: str, server: Postgres | MariaDB | None = None, subjects: range = SUBJECTS
+    ) -> None:
+        self.kind, self._server, self.subjects = kind, server, subjects
         catalogue = load(POLICIES, [])
         self._all, self._schemes = catalogue.published, catalogue.schemes
         self._database = _made(server, kind) if server else ""
@@ -161,7 +164,7 @@ class Kinds(Bad):
         super().start()
 
     def _delivering(self, folder: Path) -> dict[str, Delivery]:
-        subjects = [organisation(number).lei for number in SUBJECTS]
+        subjects = [organisation(number).lei for number in self.subjects]
         departments = {each.department for each in self._all.values()}
         return {
             name: Delivery(folder / name, [each for each in self._all.values() if each.department == name], subjects)
@@ -204,7 +207,7 @@ class Kinds(Bad):
         if not one("SELECT 1 FROM subject LIMIT 1").fetchall():
             many(
                 "INSERT INTO subject (scheme, value) VALUES (?, ?)",
-                [("LEI", organisation(number).lei) for number in SUBJECTS],
+                [("LEI", organisation(number).lei) for number in self.subjects],
             )
         for statement in statements:
             one(statement)

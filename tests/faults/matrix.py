@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tests.faults.kinds import ALL, DATABASES, KINDS, LICENCES, SUBJECTS, Kinds, expected, selection
+from tests.faults.kinds import ALL, DATABASES, KINDS, LICENCES, Kinds, expected, selection
 from tests.faults.moods import COPIES
 from tests.faults.table import FAULTS, codes
 from tests.faults.table import TIMEOUT as TOO_LATE
@@ -76,8 +76,8 @@ NOT_WHOLE = "healthy data are not whole"
 
 
 @contextlib.contextmanager
-def scenes(kinds: Sequence[str]) -> Iterator[Iterator[Kinds]]:
-    """A running gateway of each kind, one after the other."""
+def scenes(kinds: Sequence[str], **made: Any) -> Iterator[Iterator[Kinds]]:
+    """A running gateway of each kind, one after the other; `made` is what `Kinds` takes besides."""
 
     def each() -> Iterator[Kinds]:
         for kind in kinds:
@@ -85,7 +85,7 @@ def scenes(kinds: Sequence[str]) -> Iterator[Iterator[Kinds]]:
                 server: Postgres | MariaDB | None = None
                 if kind in DATABASES and kind != "sqlite":
                     server = inner.enter_context(mariadb() if kind == "mariadb" else postgres())
-                scene = Kinds(Path(folder) / kind, kind, server)
+                scene = Kinds(Path(folder) / kind, kind, server, **made)
                 inner.callback(scene.stop)
                 scene.start()
                 for _ in range(20):  # what is made once is made before anything is measured
@@ -135,7 +135,7 @@ def given_back(scene: Kinds, opened: int) -> bool:
 
 def ask(scene: Kinds, datasets: Sequence[str], client: httpx.Client | None = None) -> tuple[str, Any, float]:
     """One inquiry about a new subject: who it was, the answer and its seconds."""
-    scene.wrap(len(SUBJECTS))
+    scene.wrap(len(scene.subjects))
     headers, body = scene.request(selection(*datasets))
     value = body.rpartition('"value": "')[2].partition('"')[0]
     reply, seconds = _post(scene, headers, body, client)
@@ -213,14 +213,19 @@ def chosen(kind: str, only: Sequence[str]) -> list[str]:
     return [fault for fault in FAULTS[kind] if not only or fault in only]
 
 
-def run(kinds: Sequence[str], only: Sequence[str], slack: float = SLACK) -> Iterator[Row]:
-    """The matrix, row by row."""
+def run(
+    kinds: Sequence[str], only: Sequence[str], slack: float = SLACK, *, turns: bool = False, **made: Any
+) -> Iterator[Row]:
+    """The matrix, row by row; where it takes `turns`, each fault is in one department or in four, not in both.
+
+    `made` is how the gateway of a kind is, as `Kinds` takes it.
+    """
     kinds = [kind for kind in kinds if chosen(kind, only)]
-    with scenes(kinds) as running:
+    with scenes(kinds, **made) as running:
         for scene in running:
             opened = descriptors(scene)
-            for fault in chosen(scene.kind, only):
-                for broken in (ALONE, FOUR):
+            for number, fault in enumerate(chosen(scene.kind, only)):
+                for broken in ((ALONE, FOUR)[number % 2],) if turns else (ALONE, FOUR):
                     yield measured(scene, fault, broken, slack)
             value, reply, _ = ask(scene, ALL)
             found = dict(zip(ALL, reply["data"]["organisation"].values(), strict=True))
@@ -230,9 +235,10 @@ def run(kinds: Sequence[str], only: Sequence[str], slack: float = SLACK) -> Iter
             yield Row(scene.kind, "(none, afterwards)", 0, wrong=wrong)
 
 
-def counted(kinds: Sequence[str], only: Sequence[str]) -> int:
+def counted(kinds: Sequence[str], only: Sequence[str], *, turns: bool = False) -> int:
     """How many cells that is."""
-    return sum(2 * len(chosen(kind, only)) + 1 for kind in kinds if chosen(kind, only))
+    each = 1 if turns else 2
+    return sum(each * len(chosen(kind, only)) + 1 for kind in kinds if chosen(kind, only))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,6 +22,8 @@ SHORT = {
     "mariadb": ("no day", "an overflow", "30 MB", "silent"),
 }
 """Of each kind few, that the tests of connectors do not run through a gateway; `test_department` has all of REST's."""
+FEW = range(20_001, 20_101)
+"""Subjects, more than are asked about."""
 PATIENCE = 60.0
 """Seconds past a deadline on a machine that does other things beside; `make trials` allows what it says."""
 
@@ -29,8 +31,9 @@ PATIENCE = 60.0
 @pytest.mark.parametrize("kind", SHORT)
 def test_a_fault_costs_its_own_department_and_nothing_else(kind: str) -> None:
     assert set(SHORT[kind]) <= set(FAULTS[kind])
-    rows = list(matrix.run([kind], SHORT[kind], slack=PATIENCE))
-    assert len(rows) == matrix.counted([kind], SHORT[kind])
+    rows = list(matrix.run([kind], SHORT[kind], slack=PATIENCE, turns=True, subjects=FEW))
+    assert len(rows) == matrix.counted([kind], SHORT[kind], turns=True)
+    assert {row.departments for row in rows} == {0, 1, 4}
     assert [str(row) for row in rows if row.wrong or row.late] == []
 
 

@@ -24,7 +24,7 @@ from tests.connecting.reconciling import logged
 from tests.connecting.reconciling.logged import AT, PENALTIES, PERMITS, PLACES, STEP, Entry, Line, lei
 from tests.ports import free_port
 
-LINES = 100_000
+LINES = 15_000
 PLANTED = 60
 
 
@@ -46,8 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(folder: Path) -> list[Entry]:
-    """The inquiries of the ledger, so many that their honest log has a hundred thousand lines."""
-    found = logged.inquiries(3100, random.Random(7))
+    """The inquiries of the ledger, so many that their honest log has `LINES` lines."""
+    found = logged.inquiries(500, random.Random(7))
     logged.enter(folder / "gateway.yaml", found)
     return found
 
@@ -98,11 +98,11 @@ def planted(
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "common"])
-def test_every_planted_call_is_found_in_a_hundred_thousand_lines_and_no_other(
+def test_every_planted_call_is_found_among_thousands_of_lines_and_no_other(
     kind: str, folder: Path, made: list[Entry], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dice = random.Random(11)
-    some = made if kind == "common" else made[:500]
+    some = made if kind == "common" else made[:200]
     lines, wrong = planted(logged.honest(some, dice), some, dice, ids=kind == "jsonl")
     assert kind == "jsonl" or len(lines) >= LINES
     log = tmp_path / ("calls.jsonl" if kind == "jsonl" else "access.log")
