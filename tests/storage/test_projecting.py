@@ -20,7 +20,7 @@ from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import Raced, raced, recipients, sizes
 from gateway.ledger.projections.worker import run
 from gateway.ledger.stored import read
-from gateway.storage.port import Store
+from gateway.storage.port import Reader, Store
 from gateway.storage.projections import counted as counts
 from gateway.storage.projections import projecting as kept
 from gateway.storage.projections import tables
@@ -180,45 +180,50 @@ async def test_how_far_it_is_behind_is_said_and_nothing_is_made_up(store: Store)
         assert positions.passed(reader, "received", sizes(reader))
 
 
-@pytest.mark.parametrize("projected", [0, 5])
-@pytest.mark.parametrize("most", [0, 1, 3, 8, 19, 20, 1000])
 async def test_an_exact_read_of_a_long_tail_is_bounded_and_says_up_to_when_nothing_is_missing(
-    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, projected: int
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(positions, "MOST_BEHIND", most)
-    monkeypatch.setattr(lookups, "MOST_OPENED", most)
     monkeypatch.setattr(lookups, "_SETTLED", 0)
     async with opened(store) as ledger, opened(store) as other:
         await enter_all(ledger, LOG + LOG[:6])
         await enter_all(other, LOG)
+    for projected in (0, 5):
         if projected:
             Projector(store, projected).turn()
+        for most in (0, 1, 3, 8, 19, 20, 1000):
+            monkeypatch.setattr(positions, "MOST_BEHIND", most)
+            monkeypatch.setattr(lookups, "MOST_OPENED", most)
+            with contextlib.closing(store.reader()) as reader:
+                bounded(reader, 2 * len(LOG) + 6 - projected, most)
+    turns(Projector(store))
     with contextlib.closing(store.reader()) as reader:
-        looks = who_looked(reader, *SUBJECTS[0], exact=True)
-        asked = by_requester_and_purpose(reader, ISSUER, CLIENTS[0], PURPOSES[0], exact=True)
-        given = recipients(reader, *SUBJECTS[0], DATASETS[0], exact=True)
-        acted: list[positions.Place] = []
-        told = ""
-        try:
-            acted.extend(by_official(reader, ISSUER, CLIENTS[0], OFFICIAL))
-        except PastIncomplete as error:
-            told = str(error)
-        assert looks.behind == given.behind == max(0, 2 * len(LOG) + 6 - projected - most)
-        assert (looks.until is None) is (looks.behind == 0)
-        assert looks.places == [each for each in looks_of(reader, SUBJECTS[0]) if positions.before(each, looks.until)]
-        assert [each.place for each in given.found] == [
-            place for place, *_ in received_of(reader, SUBJECTS[0], DATASETS[0]) if positions.before(place, given.until)
-        ]
-        assert asked.places == [
-            each for each in asked_of(reader, CLIENTS[0], PURPOSES[0]) if positions.before(each, asked.until)
-        ]
-        every = acted_of(reader, CLIENTS[0], OFFICIAL)
-        assert acted == every if not told else acted == every[: len(acted)]
-        assert bool(told) is (asked.until is not None)
-        assert asked.until is None or read.moment(asked.until).isoformat() in told
-        turns(Projector(store))
-        reader.renew()
         assert who_looked(reader, *SUBJECTS[0], exact=True) == (looks_of(reader, SUBJECTS[0]), 0, None)
+
+
+def bounded(reader: Reader, tail: int, most: int) -> None:
+    """Of so many entries that are not projected `most` are read, and what is given is all up to a moment."""
+    looks = who_looked(reader, *SUBJECTS[0], exact=True)
+    asked = by_requester_and_purpose(reader, ISSUER, CLIENTS[0], PURPOSES[0], exact=True)
+    given = recipients(reader, *SUBJECTS[0], DATASETS[0], exact=True)
+    acted: list[positions.Place] = []
+    told = ""
+    try:
+        acted.extend(by_official(reader, ISSUER, CLIENTS[0], OFFICIAL))
+    except PastIncomplete as error:
+        told = str(error)
+    assert looks.behind == given.behind == max(0, tail - most)
+    assert (looks.until is None) is (looks.behind == 0)
+    assert looks.places == [each for each in looks_of(reader, SUBJECTS[0]) if positions.before(each, looks.until)]
+    assert [each.place for each in given.found] == [
+        place for place, *_ in received_of(reader, SUBJECTS[0], DATASETS[0]) if positions.before(place, given.until)
+    ]
+    assert asked.places == [
+        each for each in asked_of(reader, CLIENTS[0], PURPOSES[0]) if positions.before(each, asked.until)
+    ]
+    every = acted_of(reader, CLIENTS[0], OFFICIAL)
+    assert acted == every if not told else acted == every[: len(acted)]
+    assert bool(told) is (asked.until is not None)
+    assert asked.until is None or read.moment(asked.until).isoformat() in told
 
 
 async def test_pages_are_of_the_size_that_is_asked_for_and_join_up(store: Store) -> None:
