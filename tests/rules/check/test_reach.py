@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from gateway.errors import Problem
 from gateway.rules.check import reach
 from gateway.rules.load import load
-from tests.rules.policies import SHIPPED, TODAY, edited, position, shipped, with_rule
+from tests.rules.policies import SHIPPED, TODAY, copy, edited, position, shipped
 from tests.rules.test_commands import run
 
 RULE = """
-@id("planted")
+@id("{id}")
 @article("19")
 @advice("advice")
 {annotation}
@@ -26,10 +27,15 @@ def found(directory: Path) -> list[Problem]:
     return reach.check(load(directory), directory, TODAY)
 
 
-def planted(to: Path, effect: str, condition: str, action: str = "") -> list[Problem]:
-    annotation = '@basis("law")' if effect == "permit" else '@reason("NO_RULE")'
-    text = RULE.format(effect=effect, annotation=annotation, action=action, condition=condition)
-    return found(with_rule(to, text.lstrip()))
+def planted(to: Path, rules: Sequence[tuple[str, str, str]]) -> list[Problem]:
+    """What is found where these rules are planted: the effect, the condition and the action of each."""
+    directory = copy(to)
+    for number, (effect, condition, action) in enumerate(rules):
+        annotation = '@basis("law")' if effect == "permit" else '@reason("NO_RULE")'
+        id_ = f"planted-{number}"
+        text = RULE.format(id=id_, effect=effect, annotation=annotation, action=action, condition=condition)
+        (directory / "rules" / f"{id_}.cedar").write_text(text.lstrip(), encoding="utf-8")
+    return found(directory)
 
 
 def test_the_shipped_policies_reach_and_are_reached() -> None:
@@ -80,49 +86,48 @@ def test_a_grant_that_has_ended_is_not_judged(tmp_path: Path) -> None:
     assert problem.path == "requesters.2.grants.1"
 
 
-@pytest.mark.parametrize(
-    ("effect", "condition", "action"),
-    [
-        (
-            "permit",
-            'resource.nature == Nature::"adverse" && context.official && !context.official',
-            ' == Action::"LICENCE_RENEWAL"',
-        ),
-        ("permit", 'resource.disclosure == Disclosure::"shared"', ' == Action::"OPEN_RECORD"'),
-        ("permit", 'principal.roles.contains(Role::"public")', ' == Action::"COURT_ENFORCEMENT"'),
-        ("permit", '!context.scope && principal.roles.contains(Role::"department")', ' == Action::"LICENCE_RENEWAL"'),
-        (
-            "permit",
-            '!context.case && principal.roles.contains(Role::"department")',
-            ' == Action::"TENDER_QUALIFICATION"',
-        ),
-        ("forbid", "context.case && !context.case", ""),
-        ("forbid", 'resource.nature == Nature::"adverse" && resource.nature == Nature::"neutral"', ""),
-        ("forbid", 'principal.roles.contains(Role::"portal")', ' == Action::"COURT_ENFORCEMENT"'),
-    ],
-)
-def test_a_rule_that_no_grant_reaches_is_told(tmp_path: Path, effect: str, condition: str, action: str) -> None:
-    (problem,) = planted(tmp_path, effect, condition, action)
-    assert (problem.path, problem.line, problem.column) == ("@id planted", 5, 1)
-    assert ("permits nothing" if effect == "permit" else "never holds") in problem.message
+UNREACHED = [
+    (
+        "permit",
+        'resource.nature == Nature::"adverse" && context.official && !context.official',
+        ' == Action::"LICENCE_RENEWAL"',
+    ),
+    ("permit", 'resource.disclosure == Disclosure::"shared"', ' == Action::"OPEN_RECORD"'),
+    ("permit", 'principal.roles.contains(Role::"public")', ' == Action::"COURT_ENFORCEMENT"'),
+    ("permit", '!context.scope && principal.roles.contains(Role::"department")', ' == Action::"LICENCE_RENEWAL"'),
+    (
+        "permit",
+        '!context.case && principal.roles.contains(Role::"department")',
+        ' == Action::"TENDER_QUALIFICATION"',
+    ),
+    ("forbid", "context.case && !context.case", ""),
+    ("forbid", 'resource.nature == Nature::"adverse" && resource.nature == Nature::"neutral"', ""),
+    ("forbid", 'principal.roles.contains(Role::"portal")', ' == Action::"COURT_ENFORCEMENT"'),
+]
 
 
-@pytest.mark.parametrize(
-    ("effect", "condition", "action"),
-    [
-        (
-            "permit",
-            'context.break_glass && !context.official && resource.information == Information::"public"',
-            ' == Action::"LICENCE_RENEWAL"',
-        ),
-        ("permit", 'resource == Field::"tax-arrears.amount"', ' == Action::"TENDER_QUALIFICATION"'),
-        ("forbid", 'resource.category == Category::"health" && resource.nature == Nature::"favourable"', ""),
-        ("forbid", "context.step_up_required && context.self_required && !context.consent", ""),
-        ("forbid", 'resource == Field::"market-inspections.result"', ""),
-    ],
-)
-def test_a_rule_that_some_inquiry_could_reach_is_not(tmp_path: Path, effect: str, condition: str, action: str) -> None:
-    assert planted(tmp_path, effect, condition, action) == []
+def test_rules_that_no_grant_reaches_are_told(tmp_path: Path) -> None:
+    problems = planted(tmp_path, UNREACHED)
+    for number, ((effect, _, _), problem) in enumerate(zip(UNREACHED, problems, strict=True)):
+        assert (problem.path, problem.line, problem.column) == (f"@id planted-{number}", 5, 1)
+        assert ("permits nothing" if effect == "permit" else "never holds") in problem.message
+
+
+REACHED = [
+    (
+        "permit",
+        'context.break_glass && !context.official && resource.information == Information::"public"',
+        ' == Action::"LICENCE_RENEWAL"',
+    ),
+    ("permit", 'resource == Field::"tax-arrears.amount"', ' == Action::"TENDER_QUALIFICATION"'),
+    ("forbid", 'resource.category == Category::"health" && resource.nature == Nature::"favourable"', ""),
+    ("forbid", "context.step_up_required && context.self_required && !context.consent", ""),
+    ("forbid", 'resource == Field::"market-inspections.result"', ""),
+]
+
+
+def test_rules_that_some_inquiry_could_reach_are_not(tmp_path: Path) -> None:
+    assert planted(tmp_path, REACHED) == []
 
 
 def test_rules_check_tells_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
