@@ -270,7 +270,7 @@ def _problems_of_text(folder: Path, name: str, content: bytes) -> tuple[Catalogu
 
 
 @given(damaged())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_damaged_file_gives_a_catalogue_or_problems_with_lines(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
@@ -282,7 +282,7 @@ def test_a_damaged_file_gives_a_catalogue_or_problems_with_lines(
 
 
 @given(st.dictionaries(st.sampled_from(["tax-arrears", "x", "__a"]), ANYTHING, max_size=3) | ANYTHING)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_value_for_the_datasets_gives_problems_with_lines(
     tmp_path_factory: pytest.TempPathFactory, value: Any
 ) -> None:
@@ -295,7 +295,7 @@ def test_any_value_for_the_datasets_gives_problems_with_lines(
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_bytes_for_the_identifiers_give_problems_with_lines(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:

@@ -138,7 +138,7 @@ asked = st.dictionaries(st.sampled_from(sorted(RECORDS)), some, min_size=1)
     ("kind", "transport"),
     [*((kind, name) for kind in KINDS for name in ("pooled", "httpx")), *((k, "pooled") for k in ECHOING)],
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     steps=st.lists(st.builds(Step, places, places, st.booleans()), max_size=12),
     questions=st.lists(asked, min_size=2, max_size=6),

@@ -256,13 +256,13 @@ def dump(value: Any, glue: tuple[str, str], ascii_only: bool) -> bytes:
     return json.dumps(value, separators=glue, ensure_ascii=ascii_only).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(rows(ROW), max_size=3), separators, st.booleans())
 def test_flat_records_are_read_as_the_reference_reads_them(found: Any, glue: tuple[str, str], ascii_only: bool) -> None:
     agree(FLAT, "flat", dump({"items": found}, glue, ascii_only))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(rows(NESTED_ROW), max_size=3), separators, st.booleans())
 def test_nested_records_are_read_as_the_reference_reads_them(
     found: Any, glue: tuple[str, str], ascii_only: bool
@@ -270,7 +270,7 @@ def test_nested_records_are_read_as_the_reference_reads_them(
     agree(NESTED, "nested", dump({"data": {"items": found}}, glue, ascii_only))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(anything, separators)
 def test_any_json_is_records_or_invalid(found: Any, glue: tuple[str, str]) -> None:
     for body in (
@@ -285,7 +285,7 @@ def test_any_json_is_records_or_invalid(found: Any, glue: tuple[str, str]) -> No
 GOOD = dump({"items": [{**ROW, "m": None}, {**ROW, "m": None}]}, (",", ":"), True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, len(GOOD)), st.integers(0, 12), st.binary(max_size=6))
 @example(len(GOOD) - 3, 0, b',"a":1')
 @example(1, 0, b'"x":{"y":1,"y":1},')
@@ -312,7 +312,7 @@ repeating = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(repeating, separators, st.booleans())
 def test_keys_that_stand_twice_are_always_found_and_never_imagined(
     found: Any, glue: tuple[str, str], ascii_only: bool

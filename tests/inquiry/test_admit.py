@@ -249,7 +249,7 @@ steps = st.lists(
 frequencies = st.builds(
     Frequency, st.integers(1, 3), st.sampled_from([P1D, P1M, Period("P1M2D", 1, 2), Period("P1Y", 12, 0)])
 )
-property_settings = settings(max_examples=300, derandomize=True, database=None, deadline=None)
+property_settings = settings(max_examples=150, derandomize=True, database=None, deadline=None)
 
 
 def outcome(admission: Admission, at: datetime.datetime, allowed: Purpose, step: tuple[Any, ...]) -> str:

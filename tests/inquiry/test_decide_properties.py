@@ -186,7 +186,7 @@ def fits(part: Narrowing, declared: Declaration, permit: Any) -> bool:
 
 
 @given(inquiries)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_never_more_than_table_and_guards(inquiry: Inquiry) -> None:
     check_never_more_than_table_and_guards(inquiry)
 
@@ -233,7 +233,7 @@ records = st.frozensets(st.sampled_from(["tax-arrears/1", "income-statements/2",
 
 
 @given(inquiries, st.tuples(records, records, records, records), some_datasets, st.integers(0, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_reason_does_not_depend_on_records(
     inquiry: Inquiry, held: Sequence[frozenset[str]], opted_out: frozenset[str], change: int
 ) -> None:
@@ -259,7 +259,7 @@ def test_a_reason_does_not_depend_on_records(
 
 
 @given(inquiries)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_denial_has_reason_articles_and_advice(inquiry: Inquiry) -> None:
     who, declared, facts, named, now = inquiry
     decision = decide(EVERYTHING, who, declared, shipped(), Facts(1, facts), named, now)
@@ -272,7 +272,7 @@ def test_every_denial_has_reason_articles_and_advice(inquiry: Inquiry) -> None:
 
 
 @given(inquiries)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_memo_changes_nothing(inquiry: Inquiry) -> None:
     who, declared, facts, named, now = inquiry
     kept = decide(EVERYTHING, who, declared, shipped(), Facts(1, facts), named, now)

@@ -206,7 +206,7 @@ def worlds_with(facts: SearchStrategy[SubjectFacts]) -> SearchStrategy[World]:
 
 worlds = worlds_with(facts)
 
-property_settings = settings(max_examples=400, derandomize=True, database=None, deadline=None)
+property_settings = settings(max_examples=200, derandomize=True, database=None, deadline=None)
 
 
 def join(one: SubjectFacts, other: SubjectFacts) -> SubjectFacts:

@@ -46,7 +46,7 @@ def test_a_scheme_that_is_none_is_refused(world: World, scheme: Any) -> None:
     assert len(reply.entries) == 1
 
 
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=75, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(query=st.sampled_from([INQUIRY, ENTITIES, RECEIPTS]), drawn=st.lists(JSON, min_size=3, max_size=3))
 def test_no_variables_are_a_defect(world: World, query: str, drawn: list[Any]) -> None:
     one, two, three = drawn

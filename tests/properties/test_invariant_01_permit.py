@@ -56,7 +56,7 @@ def _no_secret(world: World, made: Any, allowed: oracle.Expected, body: bytes, t
 
 
 def test_no_value_leaves_without_a_permit(world: World) -> None:
-    holds(lambda scene, mood: check(world, scene, mood), scenes(), MOODS, examples=100)
+    holds(lambda scene, mood: check(world, scene, mood), scenes(), MOODS, examples=50)
 
 
 def _permits_a_denied_field(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def check_release(world: World, scene: Scene, end: str) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_permit_that_ends_while_departments_work_releases_nothing(world: World, end: str) -> None:
-    holds(lambda scene: check_release(world, scene, end), scenes(plain=True), examples=25)
+    holds(lambda scene: check_release(world, scene, end), scenes(plain=True), examples=15)
 
 
 def check_still_holds(world: World, scene: Scene) -> None:
@@ -183,7 +183,7 @@ def check_still_holds(world: World, scene: Scene) -> None:
 
 def test_a_permit_that_still_holds_is_released(world: World) -> None:
     askers = [asker for asker in ASKERS if asker[2] == "organisation"]  # a consent may end at this midnight
-    holds(lambda scene: check_still_holds(world, scene), scenes(askers=askers, plain=True), examples=20)
+    holds(lambda scene: check_still_holds(world, scene), scenes(askers=askers, plain=True), examples=12)
 
 
 def test_the_release_property_fails_when_the_second_look_is_left_out(

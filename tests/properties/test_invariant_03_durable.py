@@ -122,7 +122,7 @@ GROUPS = st.lists(scenes(plain=True), min_size=1, max_size=3)
 
 
 def test_no_data_without_a_durable_entry(world: World) -> None:
-    holds(lambda made, fault: check(world, made, fault), GROUPS, FAULTS, examples=40)
+    holds(lambda made, fault: check(world, made, fault), GROUPS, FAULTS, examples=25)
 
 
 def test_the_ledger_goes_on_after_a_fault(world: World) -> None:

@@ -172,7 +172,7 @@ def check_rule(world: World, scene: Scene) -> None:
 
 
 def test_a_rule_that_fails_permits_nothing(failing: World) -> None:
-    holds(lambda scene: check_rule(failing, scene), scenes(askers=ALIVE, plain=True), examples=25)
+    holds(lambda scene: check_rule(failing, scene), scenes(askers=ALIVE, plain=True), examples=15)
 
 
 def test_the_failing_rule_is_found_where_its_failure_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def at(data: Any, path: list[Any]) -> Any:
 
 
 def test_a_department_s_failure_is_its_own(world: World) -> None:
-    holds(lambda scene, moods: check(world, scene, moods), scenes(plain=True), MOODS, examples=60)
+    holds(lambda scene, moods: check(world, scene, moods), scenes(plain=True), MOODS, examples=30)
 
 
 def test_a_department_that_hangs_costs_its_own_datasets(world: World) -> None:

@@ -98,7 +98,7 @@ SOME = (scenes(plain=True), MOODS, st.sampled_from(BREAKS))
 
 
 def test_nothing_of_a_subject_is_written(world: World, lines: io.StringIO) -> None:
-    holds(lambda *drawn: check(world, lines, *drawn), *SOME, examples=50)
+    holds(lambda *drawn: check(world, lines, *drawn), *SOME, examples=30)
 
 
 def test_failures_are_written(world: World, lines: io.StringIO) -> None:

@@ -52,7 +52,7 @@ def _sorted(cautions: list[dict[str, Any]]) -> list[Any]:
 
 
 def test_disputes_and_mitigation_reach_the_recipient(world: World) -> None:
-    holds(lambda scene: check(world, scene), scenes(plain=True), examples=50)
+    holds(lambda scene: check(world, scene), scenes(plain=True), examples=25)
     holds(lambda scene: check(world, scene), scenes(), examples=20)
 
 

@@ -82,7 +82,7 @@ def _as_told(
 
 
 def test_it_comes_from_the_same_records(looking: Looking) -> None:
-    holds(lambda scene: same(looking, scene), scenes(askers=AUTHORITIES, plain=True), examples=60)
+    holds(lambda scene: same(looking, scene), scenes(askers=AUTHORITIES, plain=True), examples=30)
 
 
 def _without(held_back: Callable[[tuple[str, ...]], bool]) -> Any:

@@ -78,7 +78,7 @@ def _check_until(made: Staged, subject: entries.Disclosed) -> None:
 
 
 def test_the_same_rules_decide_the_same_again(world: World) -> None:
-    holds(lambda scene: check(world, scene), scenes(), examples=90)
+    holds(lambda scene: check(world, scene), scenes(), examples=45)
 
 
 def check_refused(world: World, scene: Scene) -> int:

@@ -61,7 +61,7 @@ RULES = [held.text for held in shipped().rules.values()]
 
 
 @given(st.sampled_from(RULES).flatmap(broken))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_broken_rule(text: str) -> None:
     found: list[Problem] = []
     read: Rule | None = rule.parse(text, "planted.cedar", found)
@@ -72,7 +72,7 @@ def test_a_broken_rule(text: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_text_as_a_rule(text: str) -> None:
     found: list[Problem] = []
     assert rule.parse(text, "planted.cedar", found) is None
@@ -151,7 +151,7 @@ def test_what_loads_can_be_decided(tmp_path: Path) -> None:
     who = requesters.load(SHIPPED, policies.catalogue, policies.purposes, None, [])
 
     @given(st.sampled_from(RULES).flatmap(broken))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def holds(text: str) -> None:
         found: list[Problem] = []
         read = rule.parse(text, "planted.cedar", found)

@@ -382,7 +382,7 @@ def _follows(looking: Looking, made: list[Step]) -> None:
 
 
 def test_every_history_reads_as_the_model() -> None:
-    holds(follows, steps, examples=30)
+    holds(follows, steps, examples=15)
 
 
 def _never_secret(told: Any, oversight: Any, at: int) -> int | None:

@@ -139,7 +139,7 @@ def _open(denials: list[dict[str, Any]], scene: Scene) -> set[str]:
 
 
 def test_both_come_from_the_same_records(looking: Looking) -> None:
-    holds(lambda drawn: check(looking, *drawn), SCENES, examples=60)
+    holds(lambda drawn: check(looking, *drawn), SCENES, examples=30)
 
 
 def _telling(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, Any], Any]) -> None:

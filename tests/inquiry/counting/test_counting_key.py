@@ -151,7 +151,7 @@ ASKED = st.builds(
 DECLARED = st.builds(Declaration, st.just("P"), TEXTS | st.none(), TEXTS | st.none(), TEXTS | st.none(), st.just("r"))
 
 
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@settings(max_examples=150, derandomize=True, database=None, deadline=None)
 @given(DECLARED, DECLARED, ASKED, ASKED)
 def test_two_questions_have_one_digest_only_where_they_are_one(
     declared: Declaration, other: Declaration, asked: GraphQLRequest, again: GraphQLRequest
@@ -266,7 +266,7 @@ steps = st.lists(
 
 
 def equals_the_naive_model(make: type[Admission]) -> None:
-    @settings(max_examples=300, derandomize=True, database=None, deadline=None)
+    @settings(max_examples=150, derandomize=True, database=None, deadline=None)
     @given(st.booleans(), st.integers(1, 3), steps, st.integers(0, 25))
     def check(required: bool, most: int, asks: list[tuple[Any, ...]], restarts: int) -> None:
         allowed = msgspec.structs.replace(purpose(most), case_required=required)

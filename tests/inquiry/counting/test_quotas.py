@@ -203,7 +203,7 @@ quotas = st.builds(
     lambda a, b, c, d: Quotas(Quota(a, a + b), Quota(a + c, a + b + c + d)),
     *(st.integers(1, 2), st.integers(0, 1), st.integers(0, 2), st.integers(0, 1)),
 )
-property_settings = settings(max_examples=300, derandomize=True, database=None, deadline=None)
+property_settings = settings(max_examples=150, derandomize=True, database=None, deadline=None)
 
 
 @property_settings

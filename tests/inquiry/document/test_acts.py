@@ -109,7 +109,7 @@ def check(operation: tuple[bool, str, dict[str, str]]) -> None:
     assert bound.act.operation.operation is (OperationType.MUTATION if mutates else OperationType.QUERY)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(operations())
 def test_an_act_is_planned_where_it_stands_alone(operation: tuple[bool, str, dict[str, str]]) -> None:
     check(operation)

@@ -172,14 +172,14 @@ def _organisations(data: st.DataObject) -> tuple[str, str]:
     return both(document, "organisation", subjects, data.draw(worlds("organisation", subjects)), variables)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_the_projection_of_organisations_equals_the_executor(data: st.DataObject) -> None:
     ours, theirs = _organisations(data)
     assert ours == theirs
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_the_projection_of_a_person_equals_the_executor(data: st.DataObject) -> None:
     subjects = [Subject("person", "PIN", "0000000014")]

@@ -41,7 +41,7 @@ def test_a_receipt_proves_what_was_said(answers: list[bytes]) -> None:
     check_data(proved, DATA)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_is_found(answers: list[bytes], data: st.DataObject) -> None:
     receipt = receipt_of(answers[4]).encode()
@@ -52,7 +52,7 @@ def test_any_changed_byte_is_found(answers: list[bytes], data: st.DataObject) ->
         verify_receipt(read_file(changed).text, VERIFIERS)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_missing_or_added_part_is_found(answers: list[bytes], data: st.DataObject) -> None:
     receipt = receipt_of(answers[4])

@@ -178,7 +178,7 @@ def test_what_is_told_permits_and_no_part_of_it_does(small: RuleSet) -> None:
     told = []
 
     @given(situations, rules())
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def holds(drawn: Drawn, more: tuple[Rule, ...]) -> None:
         told.append(check(*staged(small, drawn, more)))
 
