@@ -46,7 +46,7 @@ def check(world: World, scene: Scene) -> None:
 
 
 def test_denied_fields_are_not_asked_for(world: World) -> None:
-    holds(lambda scene: check(world, scene), scenes(), examples=35)
+    holds(lambda scene: check(world, scene), scenes(), examples=70)
 
 
 def _asks_for_all_fields(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ def check(steps: list[Step], in_threads: bool = False) -> None:
 
 
 def test_erasing_breaks_no_proof_and_leaves_nothing() -> None:
-    holds(check, STEPS, st.booleans(), examples=12)
+    holds(check, STEPS, st.booleans(), examples=20)
 
 
 def test_the_property_speaks_of_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
