@@ -137,7 +137,7 @@ def _restore(arguments: argparse.Namespace) -> int:
             return 1
         seen = gap.remembered.checkpoint
         print(
-            f"gap: {seen.origin} has {gap.size} entries, and {seen.size} were published; it is sealed, and the next"
+            f"gap: {seen.origin} has {_entries(gap.size)}, and {seen.size} were published; it is sealed, and the next"
             " entry names the gap"
         )
     if not gaps:
@@ -150,4 +150,8 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 def _print_shards(manifest: Manifest) -> None:
     for origin, size in manifest.shards.items():
-        print(f"shard: {origin}, {size} entries")
+        print(f"shard: {origin}, {_entries(size)}")
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"

@@ -18,7 +18,7 @@ from gateway.storage.rules.proposals import Approval, Proposal
 from gateway.storage.tables import micros, moment
 
 OFFICER, STEWARD = "officer", "steward"
-UNSIMULATED = "it must be simulated first (`dutybound rules simulate`): `officers.yaml` of the base asks for that"
+UNSIMULATED = "it must be simulated first (`dutybound rules simulate`): `officers.yaml` requires it"
 NOTICE = datetime.timedelta(hours=24)
 
 
@@ -61,7 +61,7 @@ def lacks(row: Proposal, found: Judged, now: datetime.datetime) -> list[str]:
     """What is missing, in words; nothing where it may be active."""
     told = [UNSIMULATED] if found.unsimulated else []
     if found.officers:
-        told.append(f"{found.officers} more officer{'s' if found.officers > 1 else ''} of the base must approve")
+        told.append(f"{found.officers} more officer{'s' if found.officers > 1 else ''} must approve")
     told += [f"a steward of `{name}` must approve: it opens data of people, or not public" for name in found.stewards]
     opens = opens_at(row)
     if not told and (opens is None or opens > now):

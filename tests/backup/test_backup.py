@@ -119,7 +119,7 @@ def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> No
     assert "needs the key `store_key_file`" in office.refused("restore", "copy")
     key.touch(mode=0o600)
     key.write_bytes(kept)
-    assert "has 1 entries, and 2 were published" in office.ran("restore", "copy")
+    assert "has 1 entry, and 2 were published" in office.ran("restore", "copy")
     office.serve(3)
     assert office.verify() == 0, office.err
     key.unlink()

@@ -47,7 +47,7 @@ def test_a_backup_is_restored_once_the_service_is_back(office: Office, unwrapped
     if office.place.kind == "sqlite":
         assert not Path(office.place.url.removeprefix("sqlite:///")).exists()
     kms.away = False
-    assert "has 1 entries, and 2 were published" in office.ran("restore", "copy")
+    assert "has 1 entry, and 2 were published" in office.ran("restore", "copy")
     office.serve(3)
     assert office.verify() == 0, office.err
     kms.away = True

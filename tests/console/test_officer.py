@@ -215,7 +215,7 @@ def test_acts_need_the_sessions_own_form_and_role(policies: World, visitor: Visi
     for path in (acts[0], acts[2], acts[3]):
         assert watching.post(path, {"reason": "x"}, watching.get("/console/")).status_code == 403
     early = visitor.post(acts[2], {}, visitor.get("/console/"))
-    assert (early.status_code, "2 more officers of the base must approve" in early.text) == (409, True)
+    assert (early.status_code, "2 more officers must approve" in early.text) == (409, True)
     assert asked(policies.told, "GET", f"proposals/{id_}")["state"] == "checked"
     assert visitor.get("/console/history/99/rollback").status_code == 404
     assert visitor.get("/console/proposals/none").status_code == 404

@@ -42,7 +42,7 @@ async def test_from_a_proposal_to_the_next_active_set(room: Room) -> None:
     id_ = await room.propose(by="olsen")
     told = room.looking.proposal(id_)
     assert (told["state"], told["author"], told["base"], told["baseEpoch"]) == ("checked", "olsen", before, 1)
-    assert told["lacks"] == ["2 more officers of the base must approve"]
+    assert told["lacks"] == ["2 more officers must approve"]
     assert why(await unchanged(room, room.activate(id_))) == "STATE"
     await room.approve(id_, "costa")
     assert room.state(id_) == "checked"
@@ -158,7 +158,7 @@ async def test_an_approval_lasts_as_long_as_it_says_and_policies_allow(room: Roo
     await room.approve(id_, "costa", until=now + datetime.timedelta(hours=2))
     await room.approve(id_, "ilves")
     room.wait(hours=2, seconds=1)
-    assert room.looking.proposal(id_)["lacks"] == ["1 more officer of the base must approve"]
+    assert room.looking.proposal(id_)["lacks"] == ["1 more officer must approve"]
     assert why(await unchanged(room, room.activate(id_))) == "STATE"
     await room.approve(id_, "costa")
     await room.activate(id_)
@@ -170,7 +170,7 @@ async def test_an_approval_from_the_future_counts_not_yet(room: Room) -> None:
     room.wait(hours=3)
     await room.approve(id_, "ilves")
     room.wait(hours=-2)
-    assert "1 more officer of the base must approve" in room.looking.proposal(id_)["lacks"]
+    assert "1 more officer must approve" in room.looking.proposal(id_)["lacks"]
 
 
 async def test_a_proposal_is_stale_once_another_is_active_and_stays_so(room: Room) -> None:

@@ -149,5 +149,5 @@ async def test_what_lacks_nothing_when_it_is_looked_at_may_lack_something_when_i
 
     room.enacting._examiner.of = slowly  # type: ignore[method-assign,assignment]
     found = await refused(room.activate(id_))
-    assert found.extensions["lacks"] == ["1 more officer of the base must approve"]
+    assert found.extensions["lacks"] == ["1 more officer must approve"]
     assert room.looking.active().epoch == 1

@@ -31,15 +31,15 @@ def lead(found: Comparison) -> str:
     if found.equal:
         return "No difference: both mean the same."
     opens, closes = found.opened(), found.closed
-    told = f"{_many(opens, 'field opens', 'fields open')} and {_many(closes, 'closes', 'close')}"
+    told = f"{_many(opens, 'field opens', 'fields open')} and {_many(closes, 'closes', 'close', 'none')}"
     if opens:
         people, hidden = found.opened(people=True), found.opened(non_public=True)
         told += f"; {people or 'none'} of what opens about people, {hidden or 'none'} not public"
     return f"{told[0].upper()}{told[1:]}. Computed from every requester, purpose, kind of subject and field."
 
 
-def _many(count: int, one: str, several: str) -> str:
-    return f"{count:,} {several}" if count > 1 else f"{count or 'no'} {one}"
+def _many(count: int, one: str, several: str, nothing: str = "no") -> str:
+    return f"{count:,} {several}" if count > 1 else f"{count or nothing} {one}"
 
 
 def as_text(found: Comparison) -> Iterator[str]:

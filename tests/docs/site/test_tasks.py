@@ -68,7 +68,7 @@ def test_a_store_is_lost_and_restored(tmp_path: Path) -> None:
     own = {f"127.0.0.1:{usual}": f"127.0.0.1:{free_port()}" for usual in (8180, 8181)}
     with tasks.terminal(tmp_path) as terminal:
         *_, restored, _ = tasks.do(SITE / "restore-backup.md", terminal, own)
-    assert re.search("gap: .* has 1 entries, and 2 were published", restored)
+    assert re.search("gap: .* has 1 entry, and 2 were published", restored)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_same_in_other_words_is_no_difference(capsys: pytest.CaptureFixture[
 def test_what_differs_is_told_and_exits_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, err = run(capsys, SHIPPED, edited(tmp_path, "purposes.yaml", PEOPLE, MORE))
     assert (code, err) == (1, "")
-    assert "2 fields open and no closes; 2 of what opens about people, none not public." in out
+    assert "2 fields open and none closes; 2 of what opens about people, none not public." in out
     assert (
         "\nOpens\n+ The Labour Office, for SUBSIDY_ASSESSMENT, will also see `person-register.registeredOn` of persons."
         " [people]\n  Because the purpose lists the field now. Art. 19, 23, 24, 42; Employment Promotion Act, Art. 48;"
@@ -137,7 +137,7 @@ def test_a_page_is_written_once(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     folder, page = edited(tmp_path, "purposes.yaml", PEOPLE, MORE), tmp_path / "diff.html"
     code, out, _ = run(capsys, SHIPPED, folder, "--html", page)
     assert code == 1
-    assert out.startswith("2 fields open and no closes")
+    assert out.startswith("2 fields open and none closes")
     assert "<h2>Opens</h2>" in page.read_text("utf-8")
     code, _, err = run(capsys, SHIPPED, folder, "--html", page)
     assert (code, err) == (2, f"`{page}` cannot be written (File exists)\n")
