@@ -45,7 +45,7 @@ async def deadline(system: System) -> list[str]:
             if within < 0 and not (isinstance(outcome, Failure) and outcome.fault is Fault.TIMEOUT):
                 found.append(f"{dataset}: asked when the deadline is over, it is not {Fault.TIMEOUT.value}")
             if loop.time() - began > LATE:
-                found.append(f"{dataset}: it goes on after the deadline")
+                found.append(f"{dataset}: it continues after the deadline")
         outcome = (await ask(system, connector, asked))[subject, dataset]
         if isinstance(outcome, Failure):
             found.append(f"{dataset}: after an inquiry that ended too soon, the next is {outcome.fault.value}")

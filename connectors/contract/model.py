@@ -88,7 +88,7 @@ async def connected(system: System, config: Mapping[str, Any] | None = None) -> 
     try:
         connector = system.make(system.config if config is None else config)
     except ValueError as error:
-        raise NotTried(f"the configuration cannot be so: {error}") from None
+        raise NotTried(f"the configuration is not valid: {error}") from None
     try:
         yield connector
     finally:

@@ -75,7 +75,7 @@ class Intake:
         seen: list[Manifest] = []
         with self._alone() as alone:
             if not alone:
-                return _report(Outcome.UNREACHED, now, [Trouble("another intake of this department is at work")])
+                return _report(Outcome.UNREACHED, now, [Trouble("another intake of this department is running")])
             try:
                 counted = self._taken(canonical, now, seen)
                 report = _report(Outcome.UNCHANGED if counted is None else Outcome.TAKEN, now, [], seen, counted)

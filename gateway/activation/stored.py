@@ -90,7 +90,7 @@ def refuse_files(settings: Settings, engine: Engine) -> None:
     """Raises `ConfigurationError` where people activated a set, and `gateway.yaml` has `rules: files`. Blocks."""
     if settings.rules == FILES and approved(engine):
         say = (
-            "must be `activated`: people activated a rule set of this store, and a folder takes its place no more."
+            "must be `activated`: people activated a rule set of this store, and a folder no longer replaces it."
             " Propose its files with `dutybound rules propose`"
         )
         raise ConfigurationError([Problem(str(settings.file), 0, 0, "rules", say)])

@@ -180,7 +180,7 @@ class ChangeActs:
         """What a second steward of its department confirms, so that it counts. `row` is a matter of kind `change`."""
         read, by = self._waiting(seen, actor, row), seen.keyed.people(actor.people)
         if same_human(row.filed_by, by):
-            raise invalid("SECOND_PERSON", "nobody confirms what they reported; it takes another steward")
+            raise invalid("SECOND_PERSON", "you cannot confirm what you reported; another steward must")
         before = _before(seen, read)
         _fits(read, before)
         effect = _effect(seen, read, before)

@@ -68,7 +68,7 @@ def _backup(arguments: argparse.Namespace) -> int:
     _print_shards(made)
     for key in made.keys:
         if key.sha256 is None:
-            print(f"the key `{key.setting}` is away: the backup does not know which one it needs", file=sys.stderr)
+            print(f"the key `{key.setting}` is missing: the backup does not record which one it needs", file=sys.stderr)
         else:
             where = f"{out}/keys" if key.inside else "not in the backup; keep it elsewhere"
             print(f"key: {key.setting}, SHA-256 {key.sha256} ({where})")

@@ -36,7 +36,7 @@ def find(settings: Settings) -> Last | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise CommandRefused(f"`{path(settings)}` cannot be read ({error}); the next backup writes it anew") from error
+        raise CommandRefused(f"`{path(settings)}` cannot be read ({error}); the next backup writes it again") from error
     return found
 
 

@@ -101,7 +101,7 @@ def _keys(settings: Settings, folder: Path, with_keys: bool) -> list[Key]:
     for setting, file in key_files(settings).items():
         if not file.exists():
             if with_keys:
-                raise CommandRefused(f"`{file}` (`{setting}`) is away, so `--with-keys` cannot copy it; put it back")
+                raise CommandRefused(f"`{file}` (`{setting}`) is missing, so `--with-keys` cannot copy it; put it back")
             found.append(Key(setting, None))
             continue
         if with_keys:

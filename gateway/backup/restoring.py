@@ -231,7 +231,7 @@ def _check_keys(lost: list[tuple[Key, Path]]) -> None:
             )
         if not key.inside:
             raise CommandRefused(
-                f"the backup needs the key `{key.setting}`, and `{file}` is away: put back the file with SHA-256"
+                f"the backup needs the key `{key.setting}`, and `{file}` is missing: put back the file with SHA-256"
                 f" {key.sha256}, and run this again. Nothing was changed"
             )
 
@@ -250,7 +250,7 @@ def _check_printed(settings: Settings, found: Manifest) -> None:
 def _check_memory(settings: Settings) -> None:
     if not settings.ledger.head_file.exists() and not settings.ledger.witnesses:
         raise CommandRefused(
-            f"the head file `{settings.ledger.head_file}` is away, and there is no witness: nobody remembers what was"
+            f"the head file `{settings.ledger.head_file}` is missing, and there is no witness: nobody recorded what was"
             " published since the backup, and other entries would be signed over it. Put the head file back; where"
             " it is lost and you know that no answer left since the backup, run this with `--anyway`"
         )
@@ -263,7 +263,7 @@ def _put_file(settings: Settings, copy: Path) -> None:
     for each in (path, *(Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal"))):
         if os.path.lexists(each):
             raise CommandRefused(
-                f"`{each}` is there already: stop every gateway, move it away with what stands beside it, and keep it,"
+                f"`{each}` exists already: stop every gateway, move it away with the files beside it, and keep it,"
                 " since it may have what the backup lacks. Nothing was changed"
             )
     lock = SqliteStore(path).lock("serve")

@@ -201,7 +201,7 @@ def _dpop(node: Node) -> DPoPSettings:
     keys = node.mapping((), ("nonce", "max_age"))
     max_age = keys["max_age"].duration(60.0)
     if max_age > MAX_PROOF_AGE:
-        keys["max_age"].problem(f"must be at most {MAX_PROOF_AGE:.0f}s: so long every proof is remembered")
+        keys["max_age"].problem(f"must be at most {MAX_PROOF_AGE:.0f}s: every proof is remembered for that long")
     return DPoPSettings(keys["nonce"].boolean(True), max_age)
 
 
@@ -294,7 +294,7 @@ def _introspection(node: Node) -> IntrospectionSettings:
         node.problem("needs either `client_secret_file` or `client_key_file`: how the gateway shows who it is")
     keep = keys["keep"].duration(KEEP)
     if keep > MAX_KEEP:
-        keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: so long a revoked token serves on")
+        keys["keep"].problem(f"must be at most {MAX_KEEP:.0f}s: a revoked token is accepted for that long")
     return IntrospectionSettings(
         client_id=keys["client_id"].text(),
         secret_file=keys["client_secret_file"].private_file() if "client_secret_file" in keys else None,

@@ -70,7 +70,7 @@ class Drafts:
         with self._writing() as connection:
             rows.forget(connection, micros(now - LASTS))
             if len(rows.of(connection, issuer, official, 0)) >= MOST_DRAFTS:
-                raise invalid("LIMIT", f"you have {MOST_DRAFTS} drafts already; let go of one first")
+                raise invalid("LIMIT", f"you have {MOST_DRAFTS} drafts already; delete one first")
             if rows.count(connection) >= MOST_KEPT:
                 raise invalid("LIMIT", f"{MOST_KEPT} drafts are kept already; some of them have to go first")
             rows.add(connection, row, base.files)
@@ -182,7 +182,7 @@ def _changeable(kept: Kept, name: str, seen: str) -> None:
     if seen == ("" if content is None else seen_of(content)):
         return
     if content is None:
-        raise invalid("STATE", "this file is not there any more; make it anew, or leave it out")
+        raise invalid("STATE", "this file is not there any more; write it again, or leave it out")
     raise invalid("STATE", "this file was changed meanwhile; look at it again before you change it")
 
 

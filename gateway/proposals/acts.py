@@ -168,7 +168,7 @@ class Proposals:
                 raise inputs.wrong("an approval has to be signed here: send the SSH signature over its statement")
             return
         if mine.officer is None or not mine.officer.key:
-            raise inputs.wrong("there is no key of yours in `officers.yaml` that a signature could be held to")
+            raise inputs.wrong("there is no key of yours in `officers.yaml` that a signature could be checked against")
         words = Statement(self._origin, asked.digest, asked.base, asked.until, reason)
         try:
             sshsig.verify(asked.signature, words.text.encode(), mine.officer.key)

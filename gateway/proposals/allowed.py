@@ -90,7 +90,7 @@ def refusing(who: Person, row: Proposal) -> Refusal | None:
     """Why somebody cannot refuse it; None where they can."""
     try:
         if row.state not in WAITING:
-            raise invalid("STATE", f"this proposal is {row.state}, and not to be refused any more")
+            raise invalid("STATE", f"this proposal is {row.state}, and can no longer be refused")
         if not same_human(row.author, who.people) and not who.oversight:
             who.acting.role(row)
     except Refusal as refusal:

@@ -33,7 +33,7 @@ _USUAL = datetime.timedelta(days=7)
 """How long an approval counts that does not say, where it may."""
 _COUNTS = "until when it counts, as `2026-12-10T00:00:00Z` (default: 7 days, or `expires` of officers.yaml if shorter)"
 _ID = "the proposal's id, as `rules show` lists them"
-_AGAIN = "make it anew with `--statement`, and have that signed"
+_AGAIN = "make it again with `--statement`, and have that signed"
 
 
 def register(parts: Any) -> None:
@@ -220,7 +220,7 @@ def _status(given: argparse.Namespace) -> int:
     calling.show(told)
     differ = len({each["sources"] for each in told["replicas"] if each["serves"]} - {None}) > 1
     if differ:
-        print("not all processes go by the same `sources.yaml`: see `sources` of each", file=sys.stderr)
+        print("not all processes use the same `sources.yaml`: see `sources` of each", file=sys.stderr)
     return 0 if all(each["serves"] for each in told["replicas"]) and not differ else 1
 
 
@@ -264,5 +264,5 @@ def _verify(given: argparse.Namespace) -> int:
     print(f"  until     {said.until.isoformat()}")
     print(f"  because   {said.reason}")
     if said.until < datetime.datetime.now(datetime.UTC):
-        print("  it is over: it counts no more")
+        print("  it has ended, and no longer counts")
     return 0

@@ -71,7 +71,7 @@ class Enacting:
         found = await self._examiner.of(files, base)
         if found.problems or found.failures or found.digest != row.digest or set(found.widens) - set(row.departments):
             problems = [*found.problems, *found.failures]
-            raise invalid("STATE", "it is not as it was checked; propose it again", problems=problems)
+            raise invalid("STATE", "it differs from what was checked; propose it again", problems=problems)
         try:
             await self._fits(row.digest)
         except ConfigurationError as error:

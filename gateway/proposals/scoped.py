@@ -21,7 +21,7 @@ def opened(scopes: Sequence[str], do: Do) -> Do:
             message = f"this needs a token with {either}, and not a subject's own"
             raise Refusal(Code.FORBIDDEN, message, headers={"WWW-Authenticate": told})
         if who.official is None or not who.department:
-            raise Refusal(Code.FORBIDDEN, "this is an official's of a registered client: the token names none")
+            raise Refusal(Code.FORBIDDEN, "this needs an official of a registered client; the token names none")
         return await do(asked)
 
     return checked

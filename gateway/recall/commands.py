@@ -110,7 +110,7 @@ def _list(given: argparse.Namespace) -> int:
     if not (suspended or page.lines):
         print("there is none")
     if page.after is not None:
-        print(f"there are more: go on with `--after {page.after}`")
+        print(f"there are more: continue with `--after {page.after}`")
     print(f"entered: this view is {entered}")
     return 0
 

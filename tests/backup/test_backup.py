@@ -65,7 +65,7 @@ def test_it_is_for_its_owner_only_and_has_no_secret(office: Office) -> None:
     assert (found["kind"], found["step"]) == (office.place.kind, schema.LATEST)
     assert [each["setting"] for each in found["keys"]] == ["ledger.key_file"]
 
-    assert f"`{out}` is there already" in office.refused("backup", "--out", out)
+    assert f"`{out}` exists already" in office.refused("backup", "--out", out)
     recorded = last.find(settings.load(office.config, {}))
     assert recorded is not None
     assert (recorded.folder, recorded.shards[f"{ORIGIN}/1"]) == (str(out), 1)
@@ -80,7 +80,7 @@ def test_a_key_that_is_away_is_named_and_nothing_is_lost(office: Office) -> None
     kept = key.read_bytes()
     key.unlink()
     office.ran("backup", "--out", "without")
-    assert "the key `ledger.key_file` is away" in office.err
+    assert "the key `ledger.key_file` is missing" in office.err
     lose(office.place)
 
     why = office.refused("restore", "copy")
@@ -124,7 +124,7 @@ def test_of_a_sealed_store_the_key_outside_it_is_named_too(office: Office) -> No
     assert office.verify() == 0, office.err
     key.unlink()
     office.ran("backup", "--out", "without")
-    assert "the key `store_key_file` is away" in office.err
+    assert "the key `store_key_file` is missing" in office.err
 
 
 def test_a_key_that_was_written_down_otherwise_is_the_same_key(office: Office) -> None:
@@ -193,7 +193,7 @@ def test_a_lost_head_file_is_refused_unless_somebody_takes_it_on(office: Office)
     office.ran("backup", "--out", "copy")
     lose(office.place)
     (office.folder / "heads.json").unlink()
-    assert "nobody remembers what was published" in office.refused("restore", "copy")
+    assert "nobody recorded what was published" in office.refused("restore", "copy")
     office.ran("restore", "copy", "--anyway")
     assert office.verify() == 0, office.err
 
@@ -253,7 +253,7 @@ class TestSqlite:
         lose(office.place)
         left = Path(f"{office.place.url.removeprefix('sqlite:///')}-wal")
         left.write_bytes(b"left")
-        assert f"`{left}` is there already" in office.refused("restore", "copy")
+        assert f"`{left}` exists already" in office.refused("restore", "copy")
 
     def test_the_copy_is_verified_where_that_is_wanted(self, office: Office) -> None:
         office.serve(1)

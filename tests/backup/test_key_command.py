@@ -43,7 +43,7 @@ def test_a_backup_is_restored_once_the_service_is_back(office: Office, unwrapped
     office.serve(2)
     lose(office.place)
     kms.away = True
-    assert "the key of the store is away. Nothing was changed" in office.refused("restore", "copy")
+    assert "the key of the store is missing. Nothing was changed" in office.refused("restore", "copy")
     if office.place.kind == "sqlite":
         assert not Path(office.place.url.removeprefix("sqlite:///")).exists()
     kms.away = False
@@ -51,9 +51,9 @@ def test_a_backup_is_restored_once_the_service_is_back(office: Office, unwrapped
     office.serve(3)
     assert office.verify() == 0, office.err
     kms.away = True
-    assert "the key of the store is away" in office.refused("ledger", "verify")
+    assert "the key of the store is missing" in office.refused("ledger", "verify")
     office.ran("backup", "--out", "without")
-    assert "the key `store_key_command` is away" in office.err
+    assert "the key `store_key_command` is missing" in office.err
     kms.away = False
     assert office.verify() == 0, office.err
 
@@ -80,7 +80,7 @@ def test_a_plain_store_is_sealed_by_it_and_its_secrets_are_changed(
     office.serve(1)
     office.place.close()
     kms.away = True
-    assert "the key of the store is away. Nothing was changed" in office.refused("store", "migrate", "--finish")
+    assert "the key of the store is missing. Nothing was changed" in office.refused("store", "migrate", "--finish")
     kms.away = False
     assert "its rows are sealed now" in office.ran("store", "migrate", "--finish")
     assert "sealed by key 2 of the store's own" in office.ran("store", "rotate", "--secrets")

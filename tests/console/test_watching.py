@@ -40,7 +40,7 @@ def test_oversight_opens_a_finding_and_ends_its_review(
     expect(page.get_by_role("alert").or_(page.locator(".errors"))).to_contain_text("Enter why you open it")
     page.get_by_label("Why you open it").fill(SCRIPT)
     page.get_by_role("button", name="Open and record").click()
-    expect(page.get_by_role("status")).to_contain_text("That you opened it was entered")
+    expect(page.get_by_role("status")).to_contain_text("The ledger now records that you opened it")
     expect(page.get_by_role("rowheader")).not_to_have_count(0)
     expect(page.locator("main")).to_contain_text("Refused: the case could not be verified")
     assert problems(page) == []
@@ -129,7 +129,7 @@ def test_one_inquiry_is_shown_to_whoever_asked_and_all_of_it_to_oversight(
     page.get_by_label("Why you open it").fill(SCRIPT)
     page.get_by_role("button", name="Open and record").click()
     main = page.locator("main")
-    expect(page.get_by_role("status")).to_contain_text("That you opened it was entered")
+    expect(page.get_by_role("status")).to_contain_text("The ledger now records that you opened it")
     expect(main).to_contain_text("Oversight only")
     expect(main).to_contain_text("m.ivanova")
     expect(main).to_contain_text("would have permitted")

@@ -137,7 +137,7 @@ class StoreKeyService:
 
 
 KEYS: dict[str, type[StoreKeyFile] | type[StoreKeyService]] = {"file": StoreKeyFile, "service": StoreKeyService}
-AWAY = "the key of the store is away. Nothing was changed"
+AWAY = "the key of the store is missing. Nothing was changed"
 
 
 class Drill:

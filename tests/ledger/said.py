@@ -147,7 +147,7 @@ RULES: list[tuple[entries.Who, str, str, dict[str, Any], str]] = [
     (entries.Who("", "command line"), "rules-simulated", "2-of-9-decided-otherwise",
      {**_PROPOSED, "reason": "proposal 7",
       "simulated": Simulated("P. Officer", AT, AT, "ba5e" * 16, 8, 9, 2, 1, "5e" * 32)},
-     "had rule set d1d1d1d1d1d1 simulated: 2 of 9 decided differently (proposal p-1)"),
+     "had rule set d1d1d1d1d1d1 simulated: 2 of 9 decided otherwise (proposal p-1)"),
     (entries.OWN, "rules-noticed", "", {**_PROPOSED, "widens": ("tax", "courts"), "term": AT},
      "notified oversight that rule set d1d1d1d1d1d1 opens data of people, or not public (proposal p-1)"),
     (HEAD[3], "rules-refused", "", {**_PROPOSED, "officer": "ilves", "reason": "no"},

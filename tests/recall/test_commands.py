@@ -139,7 +139,7 @@ def test_what_is_not_done_with_is_listed_and_the_look_is_entered(run: Run) -> No
     assert "due 2026-11-26 09:30 UTC, refused, delivered 2026-11-24 09:30 UTC" in run.out
     assert [line.split("UTC, ")[-1] for line in run.out.splitlines() if line.startswith("  sent")][3:] == [
         "not delivered yet",
-        "not delivered: its client wanted nothing more",
+        "not delivered: its client wants no more messages",
         "its client asks for its recalls itself",
         "not delivered: its client is gone, and no other succeeds it (`succeeds` in requesters.yaml)",
         "its client is gone, and another answers for it",

@@ -53,7 +53,7 @@ def test_the_last_backup_is_shown_and_one_that_is_long_ago_wants_a_person(tmp_pa
     last.path(of).write_text("{")
     damaged = of_backup(of, NOW)
     assert not damaged.well
-    assert "the next backup writes it anew" in damaged.said
+    assert "the next backup writes it again" in damaged.said
 
 
 def test_the_table_marks_what_wants_a_person_and_times_are_as_people_say_them() -> None:

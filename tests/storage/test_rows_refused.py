@@ -83,5 +83,5 @@ async def test_a_row_that_the_store_refuses_stops_its_shard_there_and_no_other(s
             {"event": "projection_stopped", "level": "error", "shard": "1", "entry": 3}
         ]
         rebuild.begin(store, ("asked",))
-        with pytest.raises(VerificationFailed, match="shard `1`: entry 3: the store does not take what is made of it"):
+        with pytest.raises(VerificationFailed, match="shard `1`: entry 3: the store refuses what is built from it"):
             await rebuild.build(store, ("asked",), lambda *_: None)

@@ -191,7 +191,7 @@ class Supplements:
         counted = deadline(calendar, moment(step.at), step.days).due
         last = max(counted, datetime.date.fromisoformat(step.until or counted.isoformat()))
         if not overdue(calendar, last, now):
-            raise invalid("STATE", f"its consultation goes on through {last}; approve it after that day")
+            raise invalid("STATE", f"its consultation lasts through {last}; approve it after that day")
 
     def _step(self, seen: Seen, actor: Actor, own: Supplement, wanted: _Wanted, body: bytes | None = None) -> Made:
         return made(

@@ -310,7 +310,7 @@ def _values(
 ) -> Iterator[Value]:
     schema.walked += 1
     if schema.walked > MOST_WALKED:
-        passed.append(f"`{'.'.join(path)}`: more than {MOST_WALKED} types were gone into")
+        passed.append(f"`{'.'.join(path)}`: more than {MOST_WALKED} types were followed")
         return
     for name, field in schema.fields(owner).items():
         of, here = _type(field), (*path, name)

@@ -281,7 +281,7 @@ class OverBounds(Refusal):
     """More of it was done on a day than may be."""
 
     def __init__(self, bound: Bound, resets: datetime.datetime) -> None:
-        message = f"at most {bound.most:,} per day (`{bound.quota}`); go on from {resets.isoformat()}"
+        message = f"at most {bound.most:,} per day (`{bound.quota}`); continue from {resets.isoformat()}"
         super().__init__(Code.QUOTA_EXCEEDED, message, quota=bound.quota, resetsAt=resets.isoformat())
         self.bound = bound
 

@@ -97,7 +97,7 @@ def _archive(arguments: argparse.Namespace, place: Workplace, target: Place, unt
             return 0
         if waits := [head.name for head in heads if prune.unfinished(place.store, head)]:
             print(
-                f"a pruning of shard `{waits[0]}` was stopped before its archive was written anew: run"
+                f"a pruning of shard `{waits[0]}` was stopped before its archive was written again: run"
                 " `dutybound ledger prune` first",
                 file=sys.stderr,
             )

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         kept.unhurried(store.engine)
         names = (arguments.only,) if arguments.only else NAMES
         if begin(store, names):
-            print("an earlier rebuild was interrupted; going on with it", file=sys.stderr)
+            print("an earlier rebuild was interrupted; continuing it", file=sys.stderr)
         count = asyncio.run(build(store, names, teller()))
     print(f"rebuilt: {', '.join(names)}, from {count} entries")
     return 0
@@ -108,7 +108,7 @@ class _Still:
             self._done, self._since = done, time.monotonic()
         elif not self._told and time.monotonic() - self._since > _STILL:
             self._told = True
-            print("a gateway's projector is at work, but makes no progress; see that gateway's log", file=sys.stderr)
+            print("a gateway's projector is running, but makes no progress; see that gateway's log", file=sys.stderr)
 
 
 def _unbuilt(position: kept.Position) -> bool:

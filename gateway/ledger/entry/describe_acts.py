@@ -232,7 +232,7 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
 
 def _simulated(of: Simulated) -> list[str]:
     period = f"by {of.by}, on what was asked from {of.since.isoformat()} until {of.until.isoformat()}"
-    counts = f"{of.inquiries:,} inquiries, about {of.decisions:,} subjects: {of.changed:,} decided differently"
+    counts = f"{of.inquiries:,} inquiries, about {of.decisions:,} subjects: {of.changed:,} decided otherwise"
     return [period, f"{counts}, {of.not_replayable:,} not to be decided again", f"result {of.result}"]
 
 

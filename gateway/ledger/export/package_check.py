@@ -226,7 +226,7 @@ def _check_entry(
     if not fits(proved.told, manifest.looked) and name != manifest.view:
         raise VerificationFailed("it is not about the subject of the package")
     if proved.verifier is None:
-        raise VerificationFailed("nobody's signature on its receipt was checked")
+        raise VerificationFailed("no signature on its receipt was checked")
     return proved.told, proved.verifier
 
 

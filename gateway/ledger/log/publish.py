@@ -116,7 +116,9 @@ class Publisher:
         except VerificationFailed:
             return  # nothing is left of it
         except StoreUnavailable as error:
-            raise LedgerUnavailable(f"shard `{shard}` cannot be published: the store is away ({error})") from error
+            raise LedgerUnavailable(
+                f"shard `{shard}` cannot be published: the store is out of reach ({error})"
+            ) from error
 
     async def _publish(self, shard: str) -> None:
         try:
@@ -128,7 +130,9 @@ class Publisher:
         except VerificationFailed as error:
             raise LedgerUnavailable(f"shard `{shard}` cannot be published: {error}") from error
         except StoreUnavailable as error:
-            raise LedgerUnavailable(f"shard `{shard}` cannot be published: the store is away ({error})") from error
+            raise LedgerUnavailable(
+                f"shard `{shard}` cannot be published: the store is out of reach ({error})"
+            ) from error
         self._done[shard] = (time.monotonic(), head.size)
 
     def _write(self, head: Head, note: str) -> None:

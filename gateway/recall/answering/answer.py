@@ -94,7 +94,7 @@ class Answering:
         office, until = self._office, called.arguments["until"]
         actor = recipient(office, requester)
         if until > office.today():
-            raise inputs.wrong("`until` is to come: attest what was to be deleted by today, or earlier")
+            raise inputs.wrong("`until` is in the future: attest what was to be deleted by today, or earlier")
 
         def make(seen: Seen) -> Made:
             to = named(office.rules, actor.issuer, actor.client)

@@ -147,7 +147,7 @@ class Delivering:
                 self._heard(client, None)
             elif tried.outcome is Taken.GONE:
                 await self._telling.stopped(work, row)
-                self._heard(client, "it wants nothing more (410); `dutybound recalls resume` has it notified again")
+                self._heard(client, "it wants no more messages (410); `dutybound recalls resume` has it notified again")
             else:
                 await self._again(lane, work, tried)
                 self._heard(client, f"it does not take messages about recalls: {tried.why}")

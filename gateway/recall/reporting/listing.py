@@ -118,7 +118,7 @@ class _Known:
         if who not in self.told:
             return "its client asks for its recalls itself"
         if who in self.stopped:
-            return "not delivered: its client wanted nothing more"
+            return "not delivered: its client wants no more messages"
         return "not delivered yet" if row.waits else "not delivered, and not tried again"
 
 

@@ -170,7 +170,7 @@ def _calendar(old: Calendar, new: Calendar) -> Iterator[Told]:
         yield _of_calendar(f"days end in {new.time_zone}; until now in {old.time_zone}")
     if old.working_days != new.working_days:
         worked = ", ".join(DAYS[day] for day in sorted(new.working_days))
-        yield _of_calendar(f"{worked} are worked; deadlines are counted anew")
+        yield _of_calendar(f"{worked} are worked; deadlines are counted again")
     for what, was, now in (("holidays", old.holidays, new.holidays), ("make-up days", old.make_up, new.make_up)):
         if added := sorted(now - was):
             yield _of_calendar(f"more {what}: {_dates(added)}")

@@ -48,7 +48,7 @@ def _test(arguments: argparse.Namespace, inquire: Inquire) -> int:
     tests = read.load(arguments.policies, rule_set, problems)
     if not tests and not problems:
         folder = arguments.policies / read.FOLDER
-        problems.append(Problem(str(folder), 0, 0, "", "holds no test (`*.yaml`): nothing is known to hold; write one"))
+        problems.append(Problem(str(folder), 0, 0, "", "holds no test (`*.yaml`): nothing is proved; write one"))
     if problems:
         return _refused(in_order(problems), arguments.junit)
     chosen = _chosen(tests, arguments.name)

@@ -102,8 +102,5 @@ def replaced(connection: Connection, before: Kept, after: Kept) -> bool:
 def unfinished(state: str) -> str:
     """Why a store of a state other than *sealed* is refused, and what to do."""
     if state == RENAMING:
-        return (
-            "its key of names is being changed, and that has not come to its end; run `dutybound store rotate --names`"
-            " again"
-        )
-    return "its rows are being sealed, and that has not come to its end; run `dutybound store migrate --finish` again"
+        return "its key of names is being changed, and that is not finished; run `dutybound store rotate --names` again"
+    return "its rows are being sealed, and that is not finished; run `dutybound store migrate --finish` again"

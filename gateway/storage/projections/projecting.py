@@ -136,7 +136,7 @@ def _refusals() -> Iterator[None]:
         yield
     except DBAPIError as error:
         if isinstance(error, DataError) or str(getattr(error.orig, "sqlstate", None)).startswith(_TOO_LARGE):
-            raise RowsRefused(f"the store does not take what is made of it ({type(error.orig).__name__})") from error
+            raise RowsRefused(f"the store refuses what is built from it ({type(error.orig).__name__})") from error
         raise
 
 

@@ -124,7 +124,7 @@ def load(path: Path) -> KeyFile:
     except OSError as error:
         raise _refusal(
             path,
-            f"cannot be read ({error.strerror}): the key of the store is away. Nothing was changed; put it back, or"
+            f"cannot be read ({error.strerror}): the key of the store is missing. Nothing was changed; put it back, or"
             " make one for a new store with `dutybound store key`",
         ) from error
     if wrong:

@@ -18,8 +18,8 @@ def load(key: StoreKey, file: str, *, again: bool = False) -> KeyFile:
         return key_file.decoded(key.printed(again=again))
     except KeyAway as error:
         why = (
-            f"{shown(key)} {error}: the key of the store is away. Nothing was changed; run the command yourself, as the"
-            " gateway's account, to see why, and try again"
+            f"{shown(key)} {error}: the key of the store is missing. Nothing was changed; run the command yourself, as"
+            " the gateway's account, to see why, and try again"
         )
     except ValueError:
         why = f"what {shown(key)} printed {NO_KEYS}"

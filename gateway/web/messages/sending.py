@@ -72,7 +72,7 @@ class Sender:
         if answer.is_success:
             return Tried(Taken.TAKEN, "")
         if answer.status_code == httpx.codes.GONE:
-            return Tried(Taken.GONE, "it wants nothing more (410)")
+            return Tried(Taken.GONE, "it wants no more messages (410)")
         away = answer.status_code >= 500 or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
         return Tried(Taken.AWAY if away else Taken.NOT, f"status {answer.status_code}", _after(answer))
 

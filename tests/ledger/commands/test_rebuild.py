@@ -149,7 +149,7 @@ def test_one_that_is_killed_is_gone_on_with(store: Store, tmp_path: Path) -> Non
         until("it to be ended before it was done", lambda number=number: ended_early(number))  # type: ignore[misc]
         check(store)
     said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert said.stderr.startswith("an earlier rebuild was interrupted; going on with it\n")
+    assert said.stderr.startswith("an earlier rebuild was interrupted; continuing it\n")
     assert said.stdout == "rebuilt: looked, received, asked, acted, counted, displayed, from 300 entries\n"
     assert rows(store) == right
 

@@ -110,7 +110,7 @@ def test_an_interrupted_one_is_refused_until_it_is_over(
     with contextlib.closing(open_store(place.url)) as store, pytest.raises(KeyboardInterrupt):
         finishing.finish(store, key, NOW, quiet)
     for way in (open_store, open_to_read):
-        with pytest.raises(ConfigurationError, match="has not come to its end; run `dutybound store migrate --finish"):
+        with pytest.raises(ConfigurationError, match="is not finished; run `dutybound store migrate --finish"):
             way(place.url, key=key)
     monkeypatch.undo()
     with contextlib.closing(as_it_stands(place.url, NOW)) as store:
@@ -126,7 +126,7 @@ def test_a_key_that_is_away_or_another_is_said_and_nothing_is_lost(sealed: Place
     sealed.close()
     away = tmp_path / "away.key"
     key.rename(away)
-    with pytest.raises(ConfigurationError, match=r"store\.key.*the key of the store is away\. Nothing was changed"):
+    with pytest.raises(ConfigurationError, match=r"store\.key.*the key of the store is missing\. Nothing was changed"):
         sealed.open()
     other = key_file.generate(key)
     with pytest.raises(ConfigurationError, match=f"and `{key}` holds the key `{other.name}`"):

@@ -64,7 +64,7 @@ def test_a_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None
 
 def test_a_file_that_is_away_or_that_others_may_read_is_refused_with_the_fix(tmp_path: Path) -> None:
     path = tmp_path / "store.key"
-    with pytest.raises(ConfigurationError, match=r"the key of the store is away\. Nothing was changed"):
+    with pytest.raises(ConfigurationError, match=r"the key of the store is missing\. Nothing was changed"):
         key_file.load(path)
     key_file.generate(path)
     path.chmod(0o640)

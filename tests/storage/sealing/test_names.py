@@ -83,7 +83,7 @@ def test_it_goes_on_where_it_was_interrupted(sealed: Place, monkeypatch: pytest.
     half = names(sealed)
     assert 0 < len(set(half) & set(before)) < len(set(before))
     for way in (open_store, open_to_read):
-        with pytest.raises(ConfigurationError, match="not come to its end; run `dutybound store rotate --names` again"):
+        with pytest.raises(ConfigurationError, match="not finished; run `dutybound store rotate --names` again"):
             way(sealed.url, key=sealed.key)
     assert isinstance(sealed.key, Path)
     with contextlib.closing(as_it_stands(sealed.url, NOW)) as store:

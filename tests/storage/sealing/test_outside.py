@@ -85,8 +85,8 @@ def test_a_service_is_asked_once_by_a_process_and_not_while_it_is_away(
     (problem,) = refused.value.problems
     assert problem.path == "store_key_command"
     assert problem.message == (
-        "`curl` ended with status 22: the key of the store is away. Nothing was changed; run the command yourself, as"
-        " the gateway's account, to see why, and try again"
+        "`curl` ended with status 22: the key of the store is missing. Nothing was changed; run the command yourself,"
+        " as the gateway's account, to see why, and try again"
     )
     kms.away = False
     assert read(place.open()) == rows
