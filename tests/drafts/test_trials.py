@@ -29,6 +29,9 @@ COUNT = 24
 RULE = "rules/licence-renewal.cedar"
 DAYS = (TODAY - datetime.timedelta(days=3), TODAY + datetime.timedelta(days=3))
 
+ONE_STORE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""What is not about how inquiries are read."""
+
 
 class Trying:
     """An officer with a draft that has one permit less, at a store with inquiries that the active rules decided."""
@@ -89,6 +92,7 @@ async def test_a_draft_is_tried_on_past_inquiries(trying: Trying) -> None:
     assert (found["inquiries"], found["rows"]) == (0, [])
 
 
+@ONE_STORE
 async def test_nothing_is_read_without_a_durable_entry(trying: Trying, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: object) -> None:
         raise LedgerUnavailable("planted")
@@ -98,6 +102,7 @@ async def test_nothing_is_read_without_a_durable_entry(trying: Trying, monkeypat
     assert why(await refused(trying.trials.show(trying.id))) == "MATTER_NOT_FOUND"
 
 
+@ONE_STORE
 async def test_one_is_ended(trying: Trying, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = asyncio.Event()
     followed = trying.trials._followed
@@ -119,6 +124,7 @@ async def test_one_is_ended(trying: Trying, monkeypatch: pytest.MonkeyPatch) -> 
     assert why(await refused(other.stop(trying.id))) == "STATE"
 
 
+@ONE_STORE
 async def test_what_cannot_be_read_fails_and_what_says_nothing_broke_off(trying: Trying) -> None:
     elsewhere = Trials(trying.room.desk.office, "sqlite:////nowhere/at/all.db", None, ISSUERS)
     await elsewhere.begin(trying.who, trying.kept, trying.digest, DAYS, "x")
@@ -133,6 +139,7 @@ async def test_what_cannot_be_read_fails_and_what_says_nothing_broke_off(trying:
     assert (await trying.ended())["state"] == "done"
 
 
+@ONE_STORE
 async def test_a_period_is_days_in_order_and_a_year_at_most(trying: Trying) -> None:
     first, last = DAYS
     for days in ((last, first), (first, first + datetime.timedelta(days=trials.MOST_DAYS))):
@@ -142,6 +149,7 @@ async def test_a_period_is_days_in_order_and_a_year_at_most(trying: Trying) -> N
     assert archive.unpacked(trying.kept.packed).keys() == archive.unpacked(shipped()).keys() - {RULE}
 
 
+@ONE_STORE
 async def test_the_proposal_of_the_same_rule_set_is_simulated_then(trying: Trying) -> None:
     room = trying.room
     id_, _ = await room.proposals.propose(room.officer(), trying.kept.packed, "One permit less.")

@@ -65,7 +65,7 @@ def play(world: World, place: Place, steps: list[Step]) -> None:
 
 
 def test_inquiries_see_what_was_committed_and_each_act_has_its_entry(world: World, empty: Place) -> None:
-    holds(lambda steps: play(world, empty, steps), HISTORIES, examples=10 if empty.kind == "sqlite" else 5)
+    holds(lambda steps: play(world, empty, steps), HISTORIES, examples=6 if empty.kind == "sqlite" else 3)
 
 
 def _facts_of_before_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
