@@ -93,7 +93,7 @@ if TYPE_CHECKING:
 class Gateway:
     """The ASGI application. `POST /graphql` goes straight to its endpoint; everything else through Starlette."""
 
-    def __init__(self, settings: Settings, parts: Loaded, store: Store) -> None:
+    def __init__(self, settings: Settings, parts: Loaded, store: Store, first: Base | None = None) -> None:
         self.drain = Drain()
         self.link: Link | None = None
         """Where this process is a server's own, which is told to stop by signals: `serve` says so."""
@@ -138,7 +138,7 @@ class Gateway:
         self._issuers = [Issuer(each, self._client, self._seconds, heard=told) for each in settings.oauth.issuers]
         self._authenticator = self._authenticating()
         self._dry_runs = dry_runs(settings, store, lambda: self._serving.rules, self._now, self._metrics, self._states)
-        first = base(parts.rules, settings)
+        first = first or base(parts.rules, settings)
         self._generations = Generations(self._journey(parts.epoch, first, parts.departments))
         self._maker = Maker()
         heard, shard = self._states.of("rules"), lambda: self._ledger.shard
@@ -364,6 +364,9 @@ class Gateway:
         return self._serving.rules.policies.purposes
 
 
-def build(settings: Settings, parts: Loaded) -> Gateway:
-    """The application of what `load` gave; raises `ConfigurationError` where the store cannot be opened."""
-    return Gateway(settings, parts, open_configured(settings))
+def build(settings: Settings, parts: Loaded, first: Base | None = None) -> Gateway:
+    """The application of what `load` gave, and of the `first` base where it is made already.
+
+    Raises `ConfigurationError` where the store cannot be opened.
+    """
+    return Gateway(settings, parts, open_configured(settings), first)

@@ -20,6 +20,9 @@ NOT_TO_SERVE = {
     "gateway.storage.commands", "gateway.watch.commands", "gateway.serving.tls",
 }  # fmt: skip
 
+MEANWHILE = {"granian", "gateway.app", "gateway.served", "gateway.inquiry.plan"}
+"""What those that serve need, and nobody else: imported by a thread while a start waits for the store."""
+
 PROBE = """
 import sys
 from gateway import cli
@@ -33,7 +36,7 @@ def test_a_start_imports_nothing_that_serving_does_not_need(tmp_path: Path) -> N
     done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, cwd=tmp_path, check=False)
     imported = set(done.stdout.split())
     assert "gateway.serving.serve" in imported
-    assert not NOT_TO_SERVE & imported
+    assert not (NOT_TO_SERVE | MEANWHILE) & imported
 
 
 def test_strawberry_has_no_annotation_to_evaluate() -> None:

@@ -26,7 +26,7 @@ from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.key_files import verifiers
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.serving.serve import COLLECTED
+from gateway.serving.worker import COLLECTED
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.store import open_file
 from gateway.storage.tables import micros
@@ -153,7 +153,7 @@ def budget(rows: list[Row]) -> list[Line]:
 
 @contextlib.contextmanager
 def _collecting_seldom() -> Iterator[None]:
-    """The garbage collector as `gateway.serving.serve` sets it."""
+    """The garbage collector as `gateway.serving.worker` sets it."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

@@ -23,7 +23,7 @@ import msgspec
 import uvloop
 
 from gateway import app, check
-from gateway.serving import serve
+from gateway.serving import worker
 from tests.bench import data, world
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.bench.report import Row
@@ -127,7 +127,7 @@ def _main(config: str, bodies: str, tokens: str, inquiries: str) -> None:
     for name, module, path in STEPS:
         owner, last = _owner(module, path)
         setattr(owner, last, watch.wrap(name, getattr(owner, last)))
-    gateway = serve.made(app.build(*check.load(Path(config), os.environ)))
+    gateway = worker.made(app.build(*check.load(Path(config), os.environ)))
     held = Path(tokens).read_text().splitlines()
     lines = Path(bodies).read_text().splitlines()
     asked = [(body.encode(), held[index % len(held)]) for index, body in enumerate(lines)]

@@ -64,7 +64,7 @@ def test_a_service_starts_a_command_that_there_is(name: str) -> None:
 
 
 def test_a_stop_is_waited_for_as_long_as_a_drain_takes() -> None:
-    """Of half a minute, with what `gateway.serving.serve` gives workers beyond it."""
+    """Of half a minute, with what `gateway.serving.plain` gives workers beyond it."""
     text = (FOLDER / "dutybound.service").read_text("utf-8")
     [stop] = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.M)
     assert int(stop) > 30 + 2 * Limits().deadline + 20

@@ -19,6 +19,7 @@ from typing import Any
 
 import strawberry.federation
 from graphql import (
+    GraphQLEnumType,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
@@ -89,6 +90,24 @@ def build_schema(catalogue: Catalogue, purposes: Mapping[str, str]) -> strawberr
 def core(schema: strawberry.federation.Schema) -> GraphQLSchema:
     """The graphql-core schema inside: what documents are validated and executed against."""
     return schema._schema
+
+
+def described(schema: GraphQLSchema, purposes: Mapping[str, str]) -> str:
+    """The definition of a schema of `build_schema`, as it would be with these descriptions of the same purposes.
+
+    The schema has them for a moment: nobody else may read it meanwhile.
+    """
+    kind = schema.type_map["Purpose"]
+    assert isinstance(kind, GraphQLEnumType)
+    own = {name: value.description for name, value in kind.values.items()}
+    try:
+        for name, description in purposes.items():
+            kind.values[name].description = description
+        made: strawberry.federation.Schema = schema._strawberry_schema  # type: ignore[attr-defined]
+        return made.as_str()
+    finally:
+        for name, value in kind.values.items():
+            value.description = own[name]
 
 
 def catalogue_rows(catalogue: Catalogue) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from graphql import GraphQLSchema, build_schema, execute_sync, get_introspection
 from graphql.utilities import strip_ignored_characters
 
 from gateway.catalogue.graphql.schema import build_schema as build
-from gateway.catalogue.graphql.schema import catalogue_rows, core
+from gateway.catalogue.graphql.schema import catalogue_rows, core, described
 from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue, Status
 from gateway.errors import Problem
@@ -350,3 +350,11 @@ def test_a_missing_declaration_of_purpose_or_an_unknown_one_does_not_validate(gr
     for directive in ("@inquiry", "@inquiry(purpose: CURIOSITY)", '@inquiry(purpose: "TENDER_QUALIFICATION")'):
         errors = validate(graphql, parse(f"query {directive} {{ catalogue {{ id }} }}"))
         assert errors, directive
+
+
+def test_a_schema_is_described_as_if_it_had_been_made_so(catalogue: Catalogue) -> None:
+    made = build(catalogue, PURPOSES)
+    before = made.as_str()
+    others = {name: f"{title}.\n\n- Rests on: a law." for name, title in PURPOSES.items()}
+    assert described(core(made), others) == build(catalogue, others).as_str() != before
+    assert made.as_str() == before
