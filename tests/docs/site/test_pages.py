@@ -27,7 +27,7 @@ def test_each_invariant_is_a_promise_with_its_test() -> None:
     rows = table((tasks.SITE / "promises.md").read_text("utf-8"))
     invariants = table(section(ROOT / "gateway" / "README.md", "Invariants"))
     promised = [row[0].partition(".")[0] for row in rows]
-    assert {row[0].partition(".")[0] for row in invariants} <= set(promised)
+    assert {row[0].partition(".")[0] for row in invariants} == set(promised)
     assert len(promised) == len(set(promised))
     for said, test in rows:
         assert re.search(r"\]\(\.\./\.\./\.\./tests/[\w/]+/test_\w+\.py\)$", test), said
