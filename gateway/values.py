@@ -177,7 +177,7 @@ class Value:
         if self._raw is None and default is not None:
             return default
         known = list(known)
-        value = self._scalar(f"{what} {', '.join(known)}")
+        value = self._scalar(f"{'one of ' if len(known) > 1 else ''}{', '.join(known)}")
         if value is not None and value not in known:
             self.problem(f"unknown `{value}`{suggest(value, known)}; {what} {', '.join(known)}")
         return value if value in known else (known[0] if known else "")

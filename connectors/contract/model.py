@@ -166,7 +166,7 @@ def content(outcome: Outcome) -> Any:
 
 
 def said(outcome: Outcome) -> str:
-    """What stands in the way of an outcome's records; nothing where they are all good."""
+    """What prevents the use of an outcome's records; nothing where they are all good."""
     if isinstance(outcome, Failure):
         return f"{outcome.fault.value} ({outcome.detail})"
     return next((f"a record is faulty ({one.m_reason})" for one in outcome if isinstance(one, Faulty)), "")

@@ -27,7 +27,7 @@ class Begun(Protocol):
 
 
 class Prompt(Protocol):
-    """A connector that can ask without a task, where all that a question needs is at hand."""
+    """A connector that can ask without a task, where all that a question needs is there."""
 
     def begin(self, request: RecordRequest, told: Callable[[Told], None]) -> Begun | None:
         """Send a request at once; None, and nothing sent, where it is one for `fetch`.

@@ -268,7 +268,7 @@ def _lock(file: Path) -> IO[str]:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         held.close()
-        raise AlreadyRunning(f"a demo is running over {file.parent} already; end it with Ctrl-C first") from None
+        raise AlreadyRunning(f"another demo already runs in {file.parent}; end it with Ctrl-C first") from None
     os.set_inheritable(held.fileno(), False)
     return held
 

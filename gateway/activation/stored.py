@@ -1,4 +1,4 @@
-"""Which rule set is active, by the store: what every process and every command with `--config` goes by.
+"""Which rule set is active, by the store: what every process and every command with `--config` uses.
 
 Where nothing was activated yet, `rules: files` goes by the folder of `policies`: the first start activates it. With
 `rules: activated` the folder is never read.

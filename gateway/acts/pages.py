@@ -26,7 +26,7 @@ def behind(after: object) -> list[ColumnElement[bool]]:
 
 
 def page(found: Sequence[Matter], first: int) -> tuple[Sequence[Matter], str | None]:
-    """The first of these, and the cursor to go on from where there are more."""
+    """The first of these, and the cursor to continue from where there are more."""
     if len(found) <= first:
         return found, None
     return found[:first], cursor_of(found[first - 1].filed, found[first - 1].id)
@@ -55,7 +55,7 @@ class Sections(NamedTuple):
     def page(
         self, connection: Connection, conditions: Sequence[ColumnElement[bool]], state: str | None, first: int
     ) -> tuple[Sequence[Matter], str | None]:
-        """The next rows of a state, or of any, and the cursor to go on from where there are more."""
+        """The next rows of a state, or of any, and the cursor to continue from where there are more."""
         found: list[Matter] = []
         if self.waiting and state in (None, WAITS):
             behind_it = [] if self.place is None else [rows.after(*self.place)]

@@ -41,5 +41,5 @@ def find(settings: Settings) -> Last | None:
 
 
 def write(settings: Settings, last: Last) -> None:
-    """Write it anew; raises `OSError`."""
+    """Write it again; raises `OSError`."""
     replace_file(path(settings), msgspec.json.format(msgspec.json.encode(last), indent=1) + b"\n")

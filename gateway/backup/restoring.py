@@ -1,4 +1,4 @@
-"""A backup put back: into the place of a store that is away, never over one that is there.
+"""A backup restored: where the store is missing, never over one that exists.
 
 Everything is looked at before anything is written: the copy against its digest, the keys that belong to it, and that
 nothing stands in the way. Without the keys the store would be no use, and without memory of what was published a

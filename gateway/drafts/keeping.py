@@ -1,4 +1,4 @@
-"""Drafts as they are kept: begun as a copy of the active rule set, read and changed a file at a time, and let go.
+"""Drafts as they are kept: begun as a copy of the active rule set, read, changed a file at a time, and deleted.
 
 Invariants: a draft is its officer's alone, and for everybody else it is not there; a file has a name of a rule set's
 and is text; nothing is written over that its writer did not see (`seen`); what is too much is never kept.

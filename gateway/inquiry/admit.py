@@ -37,7 +37,7 @@ _TRIES = 3
 
 
 class Reservation(NamedTuple):
-    """Leave to go on. `counted` is false for a retry, which was counted the first time."""
+    """Permission to continue. `counted` is false for a retry, which was counted the first time."""
 
     counted: bool
 

@@ -66,7 +66,7 @@ class Change(Protocol):
 
 
 class Entry(msgspec.Struct):
-    """What becomes one entry, filled as the inquiry goes on; a refusal enters what was known by then.
+    """What becomes one entry, filled as the inquiry proceeds; a refusal enters what was known by then.
 
     `id` is random; `rule_set` is the digest of the rules in force; `facts` the change number that was decided from.
     `change` comes with an answer's entry, never with a refusal's. `tried`: the ledger was asked to enter it, so that it

@@ -23,7 +23,7 @@ Checks = Callable[[], Coroutine[Any, Any, dict[str, bool]]]
 
 
 class Reporter:
-    """Made in the event loop. `lags` reads the store, in a thread of its own: however long it takes, reports go on."""
+    """Made in the event loop. `lags` reads the store in its own thread: however long it takes, reports continue."""
 
     def __init__(
         self,

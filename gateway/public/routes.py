@@ -49,7 +49,7 @@ class _Answered(Response):
 
 
 class Routes:
-    """`using` gives the ports of an inquiry's steps, for as long as one goes by them."""
+    """`using` gives the ports of an inquiry's steps, for as long as they are used."""
 
     def __init__(
         self,

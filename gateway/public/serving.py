@@ -25,7 +25,7 @@ from gateway.texts.words import Words
 
 
 class Public:
-    """`using` gives the ports of an inquiry's steps, for as long as one goes by them; `words` are the pages' texts."""
+    """`using` gives the ports of an inquiry's steps, for as long as they are used; `words` are the pages' texts."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""A reference recipient of recalls: it needs nothing of the rest of the gateway, and can be written anew from this."""
+"""A reference recipient of recalls: it needs nothing of the rest of the gateway, and can be rewritten from this."""

@@ -6,7 +6,7 @@ import argparse
 import datetime
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,7 @@ def _explain(arguments: argparse.Namespace, past: Explains) -> int:
         dataset, field = _field(rule_set, arguments.field)
         flags = _flags(arguments.given)
         if arguments.purpose not in policies.purposes:
-            raise _Unknown(f"unknown purpose `{arguments.purpose}`{suggest(arguments.purpose, policies.purposes)}")
+            raise _Unknown(f"unknown purpose `{arguments.purpose}`{_instead(arguments.purpose, policies.purposes)}")
     except _Unknown as error:
         print(error, file=sys.stderr)
         return 2
@@ -265,12 +265,17 @@ def _calendar(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _instead(word: str, known: Collection[str]) -> str:
+    """What to write in the place of an unknown word."""
+    return f"{suggest(word, known)}; one of {', '.join(known)}"
+
+
 def _requester(rule_set: RuleSet, name: str) -> RequesterEntry:
     entries = rule_set.policies.requesters.values()
     for entry in entries:
         if name in (entry.client, f"{entry.issuer}/{entry.client}"):
             return entry
-    raise _Unknown(f"unknown requester `{name}`{suggest(name, [entry.client for entry in entries])}")
+    raise _Unknown(f"unknown requester `{name}`{_instead(name, [entry.client for entry in entries])}")
 
 
 def _field(rule_set: RuleSet, text: str) -> tuple[Dataset, str]:
@@ -280,8 +285,8 @@ def _field(rule_set: RuleSet, text: str) -> tuple[Dataset, str]:
         if name in (dataset.id, dataset.graphql_name):
             if field in dataset.fields:
                 return dataset, field
-            raise _Unknown(f"unknown field `{field}` of `{dataset.id}`{suggest(field, dataset.fields)}")
-    raise _Unknown(f"unknown dataset `{name}`{suggest(name, datasets)}; write `<dataset>.<field>`")
+            raise _Unknown(f"unknown field `{field}` of `{dataset.id}`{_instead(field, dataset.fields)}")
+    raise _Unknown(f"unknown dataset `{name}`{_instead(name, datasets)}; write `<dataset>.<field>`")
 
 
 def _flags(text: str) -> Flag:
@@ -289,6 +294,6 @@ def _flags(text: str) -> Flag:
     for name in text.split(",") if text != "none" else ():
         known = FLAGS.get(name.strip().replace("-", "_"))
         if known is None:
-            raise _Unknown(f"unknown `{name}`{suggest(name, FLAGS)}; one of {', '.join(FLAGS)}")
+            raise _Unknown(f"unknown `{name}`{_instead(name, FLAGS)}")
         flags |= known
     return flags

@@ -129,7 +129,7 @@ class RuleSet:
             self._cells(self._holders[part.grant][1], part.kind, Flag(part.flags)).found.setdefault(part.dataset, cells)
 
     def ready(self) -> None:
-        """Have at hand what decides further cells."""
+        """Keep ready what decides further cells."""
         self._asked()
 
     def _cells(self, grant: Grant, kind: SubjectKind, flags: Flag) -> _Cells:

@@ -86,11 +86,11 @@ class Comparison:
         self._known = {each.digest: each.policies.purposes for each in (candidate, active)}
 
     def purpose(self, digest: str, name: str) -> Purpose | None:
-        """A purpose as the rule set of a digest has it; None where that is not at hand."""
+        """A purpose as the rule set of a digest has it; None where that is not there."""
         return self._known.get(digest, {}).get(name)
 
     def days(self, at: datetime.datetime) -> tuple[datetime.date, ...]:
-        """The days that a moment falls on, in the zones that guards go by."""
+        """The days that a moment falls on, in the zones that guards use."""
         return tuple(guards.day(at, each.policies.time_zone) for each in (self.candidate, self.active))
 
     def of(self, made: Made, by_active: bool = True) -> Outcome:

@@ -24,7 +24,7 @@ def mark(place: Workplace, id_: str, by: str, reason: str, result: Result) -> st
 
 
 async def marked(ledger: Ledger, id_: str, by: str, reason: str, result: Result) -> Commanded:
-    """The act, made; raises `ActRefused` where the proposal waits no more, and `LedgerUnavailable`."""
+    """The act, made; raises `ActRefused` where the proposal no longer waits, and `LedgerUnavailable`."""
 
     def make(seen: Seen) -> Made:
         row = waiting(seen.connection, result.candidate, seen.now)

@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 
 def add(engine: Engine, id_: bytes, row: Row, idle_before: int, now: int) -> None:
-    """Add one, and let go of those that are over: not seen since `idle_before`, or past their end."""
+    """Add one, and delete those that are over: not seen since `idle_before`, or past their end."""
     over = or_(console_session.c.ends <= now, console_session.c.seen <= idle_before)
     with engine.begin() as connection:
         connection.execute(delete(console_session).where(over))

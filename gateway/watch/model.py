@@ -68,7 +68,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A pattern. `id` names the detector and the entry that completed it; the same id again is the pattern going on.
+    """A pattern. `id` names the detector and the entry that completed it; the same id again is the pattern continuing.
 
     `words` explain it with its numbers; `entries` are ids in the store, in the order they were seen.
     """

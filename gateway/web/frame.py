@@ -19,7 +19,7 @@ _MARK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 3h9a7 7 0 0 1 0
 
 
 class Place(NamedTuple):
-    """Where somebody can go on: an address below the gateway's, and the name of its texts."""
+    """Where somebody can continue: an address below the gateway's, and the name of its texts."""
 
     at: str
     name: str

@@ -167,6 +167,7 @@ def test_explain_what_no_rule_decides(capsys: pytest.CaptureFixture[str], words:
         (("civil-court", "COURT_ENFORCMENT", "person", "person-register.name"), "did you mean `COURT_ENFORCEMENT`?"),
         (("civil-court", "COURT_ENFORCEMENT", "person", "person-registr.name"), "did you mean `person-register`?"),
         (("civil-court", "COURT_ENFORCEMENT", "person", "person-register.nam"), "did you mean `name`?"),
+        (("civil-court", "TENDER", "person", "person-register.name"), "`TENDER`; one of TENDER_QUALIFICATION, "),
         (("civil-court", "COURT_ENFORCEMENT", "person", "person-register.name", "--given", "scop"), "`scope`?"),
     ],
 )

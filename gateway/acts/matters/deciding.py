@@ -129,7 +129,7 @@ class Deciding:
         return Made(told, office.oversight(seen, actor), changes, row.id, {"__typename": "Matter", **value}, began)
 
     def decline(self, seen: Seen, actor: Actor, row: Matter, reason: str) -> Made:
-        """Turn down that a steward upheld a restoration, whoever did: it is to be decided anew."""
+        """Turn down that a steward upheld a restoration, whoever did: it must be decided again."""
         self._waiting(seen, actor, row)
         told = self._office.told(
             seen, actor, "restoration-confirmation-declined", scheme=row.scheme, value=row.value, matter=row.id,

@@ -1,4 +1,4 @@
-"""`dutybound watch open` and `review`: what oversight does about a finding, where there is no page at hand.
+"""`dutybound watch open` and `review`: what oversight does about a finding without the pages.
 
 As `gateway.acts.commands`: the token in `--token-file` says who acts, and nothing that is typed.
 """

@@ -22,7 +22,7 @@ from gateway.values import suggest
 
 def register(parts: Any) -> None:
     """Add the command."""
-    text = "try a department's mapping against its real system, with test subjects"
+    text = "try a department's mapping against its real system, with made-up identifiers"
     parser: argparse.ArgumentParser = parts.add_parser("test", help=text)
     options.department(parser)
     options.config(parser)

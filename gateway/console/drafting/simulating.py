@@ -1,4 +1,4 @@
-"""A draft tried on past inquiries: begun, looked at while it goes on, ended, and what came of it."""
+"""A draft tried on past inquiries: begun, watched while it runs, ended, and its result."""
 
 from __future__ import annotations
 

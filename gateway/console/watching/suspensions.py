@@ -95,7 +95,7 @@ async def confirm(visit: Visit) -> Response:
 
 
 async def decline(visit: Visit) -> Response:
-    """Turn down what a colleague asked for, or take one's own word back: the grant goes on standing still."""
+    """Turn down what a colleague asked for, or withdraw one's own request: the grant stays suspended."""
     done = await visit.ask(_DECLINE, id=visit.request.path_params["id"], reason=visit.field("reason"))
     return await visit.go(_PATH, "done.turned_down", done)
 

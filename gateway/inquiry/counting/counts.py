@@ -184,6 +184,6 @@ def end(period: Period, at: float) -> float:
 
 
 def has_ended(period: Period, at: float, now: float) -> bool:
-    """Whether an inquiry made at `at` counts no more."""
+    """Whether an inquiry made at `at` no longer counts."""
     # No month is shorter than 28 days: that settles nearly every question without the calendar.
     return now >= at + shortest(period) and now >= end(period, at)

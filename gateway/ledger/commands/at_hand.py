@@ -1,4 +1,4 @@
-"""What `ledger verify` takes of what is at hand: a store, its archive, a sample, and what earlier checks remember."""
+"""What `ledger verify` takes of what is there: a store, its archive, a sample, and what earlier checks remember."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Sequence[Pending]) -> Batch:
-    """Make a batch that goes on from a shard's head and tree; raises `Unlearned`, which `Keyring.learn` mends."""
+    """Make a batch that continues from a shard's head and tree; raises `Unlearned`, which `Keyring.learn` mends."""
     keys = keyring.subjects(group)
     size, floor = tree.size, head.floor
     base = (head.id << SHARD_BITS) + size

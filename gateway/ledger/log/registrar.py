@@ -224,7 +224,7 @@ class Registrar:
         return [*names, ROOT]
 
     async def resign(self, names: Sequence[str]) -> None:
-        """Sign the heads of shards anew, by taking each once, and publish them: the root's first, for it names them."""
+        """Sign the heads of shards again, by taking each once, and publish them: the root's first, as it names them."""
         for name in sorted(names, key=lambda name: name != ROOT):
             shard = await self._held(name)
             if shard is not None:

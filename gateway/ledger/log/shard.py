@@ -115,7 +115,7 @@ class Shard:
         return self._attempt is None and self.alive
 
     async def recover(self) -> None:
-        """After a commit whose outcome is unknown: read the head again, and go on from what is there.
+        """After a commit whose outcome is unknown: read the head again, and continue from what is there.
 
         After one that is known to have changed nothing, an erasure elsewhere, the session is kept: nobody else can take
         the shard meanwhile, and whoever reads through the store is not disturbed.

@@ -108,7 +108,7 @@ class Cursor(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As whoever goes on gives it back."""
+        """As the next call gives it back."""
         return ".".join([f"{each.visible + 1:x}-{each.entry + 1:x}" for each in (self.row, *self.given)])
 
     @classmethod
@@ -144,7 +144,7 @@ class Look(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Looks in order, the cursor to go on from where there are more, and the time up to which none is missing."""
+    """Looks in order, the cursor to continue from where there are more, and the time up to which none is missing."""
 
     looks: list[Look]
     next: Cursor | None

@@ -50,7 +50,7 @@ def noted(reader: Reader, shard: int) -> Removed | None:
 
 
 def check_noted(reader: Reader, head: Head) -> None:
-    """Hold what is noted of a shard's archive to the archive's manifest, where it is at hand.
+    """Hold what is noted of a shard's archive to the archive's manifest, where it can be read.
 
     Raises `VerificationFailed`, and `ArchiveUnavailable` where rows are gone and the archive cannot be read.
     """

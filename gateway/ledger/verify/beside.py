@@ -36,7 +36,7 @@ _AT_ONCE = 1024
 
 
 class Beside:
-    """All of it, taken in while the entries go by. Every call raises `VerificationFailed`."""
+    """All of it, collected while the entries are read. Every call raises `VerificationFailed`."""
 
     def __init__(self, reader: Reader, unknown: Tally | None = None, *, rows: bool = True) -> None:
         self._unknown, self._rows = unknown if unknown is not None else Tally(), rows

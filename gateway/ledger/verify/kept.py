@@ -1,4 +1,4 @@
-"""What was found whole, remembered in a file, so that a check that was stopped goes on, and the next one is short.
+"""What was found whole, remembered in a file, so that a check that was stopped continues, and the next one is short.
 
 A line is a stretch of a shard: the SHA-256 of its rows and of its subjects' keys, and what was found of it. Where they
 are still the same bytes, nothing of it is opened again; its leaves are hashed each time, and held to the signed head.

@@ -1,4 +1,4 @@
-"""What no recipient took in all the time that it was tried: reported to oversight, and tried no more.
+"""What no recipient took in all the time that it was tried: reported to oversight, and not tried again.
 
 The recall stays open in the recipient's inbox, with its term. A recipient to whom nothing is sent at all is not given
 up: oversight knows of it already.

@@ -66,7 +66,7 @@ class Trying:
             await asyncio.wait(set(self._tasks))
 
     async def close(self) -> None:
-        """Give up what is under way: its leases run out, and whoever comes next goes on."""
+        """Give up what is under way: its leases run out, and the next process continues."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -83,7 +83,7 @@ class Suspensions:
         return made._replace(told=told, changes=[*made.changes, no_more(held_by(row))], value=value)
 
     def decline(self, seen: Seen, actor: Actor, row: Matter, reason: str) -> Made:
-        """A person of oversight declines its end, or takes their own word back: it goes on."""
+        """A person of oversight declines its end, or withdraws their own request: it continues."""
         if row.state != "awaits-confirmation":
             raise invalid("STATE", "nobody asked for the end of this suspension, or it has ended")
         told = self._told(seen, actor, "suspension-end-declined", row, reason)

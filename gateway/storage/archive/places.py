@@ -47,7 +47,7 @@ class Place(Protocol):
         """Remove a file, if it is there."""
 
     def see(self) -> None:
-        """Raise `ArchiveUnavailable` where the place itself is away."""
+        """Raise `ArchiveUnavailable` where the place itself is missing."""
 
     def names(self) -> list[str]:
         """All files, but for those that are being written."""

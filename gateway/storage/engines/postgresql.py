@@ -144,7 +144,7 @@ class PostgresStore:
         return said.astimezone(datetime.UTC)
 
     def renewed(self) -> None:
-        """A session was lost, so another server may be the primary: let go of everything that speaks to the old one."""
+        """A session was lost, so another server may be the primary: close everything that speaks to the old one."""
         for each in self._aside:
             each.close()
         self.engine.dispose()

@@ -73,7 +73,7 @@ def _now(engine: Engine, key: StoreKey | None, file: str) -> DataKeys:
 
 
 def keys_of(row: Kept, key: StoreKey | None, file: str) -> DataKeys:
-    """The data keys of a row; raises `ConfigurationError` where the key outside is away, or another's."""
+    """The data keys of a row; raises `ConfigurationError` where the key outside is missing, or another's."""
     if key is None:
         raise _refusal(file, key, f"its rows are sealed by the key `{row.name}`: name its file with `store_key_file`")
     with contextlib.suppress(NotWrapped):

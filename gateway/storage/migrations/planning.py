@@ -101,7 +101,7 @@ def executed(connection: Connection, run: Any) -> list[str]:
 
 
 def only_adds(statements: list[str]) -> bool:
-    """Whether code that does not know what these statements do can go on with the tables."""
+    """Whether code that does not know what these statements do can still use the tables."""
     made = {name for each in statements for name in _MADE.findall(each)}
     return all(_adds(each, made) for each in statements)
 

@@ -1,4 +1,4 @@
-"""How a described system wants to know who asks: a skeleton of `auth`, whose secrets stand in files. Pure.
+"""How a described system identifies who asks: a skeleton of `auth`, whose secrets stand in files. Pure.
 
 A description never says where a secret is sent: what it names as an address is taken only where it is the same origin
 as the address that the description was fetched from, and is marked.

@@ -44,7 +44,7 @@ _EVER = -(1 << 62)
 
 
 class Projected:
-    """Checks projections while their shards' entries go by. Every call raises `VerificationFailed`."""
+    """Checks projections while their shards' entries are read. Every call raises `VerificationFailed`."""
 
     def __init__(self, reader: Reader) -> None:
         heads = read.heads(reader)
