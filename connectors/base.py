@@ -66,6 +66,17 @@ def named(said: str) -> str:
     return said
 
 
+def are_named(said: Sequence[str | int]) -> bool:
+    """Whether each is already as `named` gives it, by one look at all; where it is False, each must be looked at."""
+    try:
+        text = f"|{'|'.join(said)}|"  # type: ignore[arg-type]  # a number is one of the reasons to look at each
+    except TypeError:
+        return False
+    if not text.isascii() or not text.isprintable() or "||" in text or "| " in text or " |" in text:
+        return False
+    return len(text) <= MOST_NAMED or max(map(len, said)) <= MOST_NAMED  # type: ignore[arg-type]
+
+
 def _document(given: str | int) -> str | None:
     text = given if type(given) is str else str(given)
     try:
@@ -91,9 +102,10 @@ class Record(msgspec.Struct, kw_only=True):
     """One record as decoded from its source.
 
     Subclasses are generated per dataset and field list: each requested catalogue field `name` is the attribute
-    `f_name`, typed, `None` where the source has none. `m_*` are what the record says of itself. However a source writes
-    id, version and document, here they are as `named` gives them, a blank document is none, and a record for which that
-    cannot be is not made (`ValueError`): acts and what they restrain meet by these.
+    `f_name`, typed, `None` where the source has none; a Decimal is text, with all its digits and no exponent. `m_*` are
+    what the record says of itself. However a source writes id, version and document, here they are as `named` gives
+    them, a blank document is none, and a record for which that cannot be is not made (`ValueError`): acts and what they
+    restrain meet by these.
     """
 
     m_id: str

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import decimal
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +46,7 @@ def values(dataset: Dataset, number: int = 0) -> dict[str, Any]:
             FieldType.STRING: f"held-{dataset.id}-{number}-{place}",
             FieldType.INT: 100_000_000 + unique,
             FieldType.BOOLEAN: bool(unique % 2),
-            FieldType.DECIMAL: decimal.Decimal(900_000_000 + unique),
+            FieldType.DECIMAL: str(900_000_000 + unique),
             FieldType.DATE: datetime.date(1600, 1, 1) + datetime.timedelta(days=unique % 100_000),
             FieldType.DATETIME: datetime.datetime(1600, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=unique),
         }[field.type]

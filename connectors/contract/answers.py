@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import decimal
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -104,11 +104,12 @@ def _looks_like(value: str) -> list[str]:
     return list(dict.fromkeys(way for way in ways if way not in ("", value)))
 
 
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 _TYPES: Mapping[FieldType, Callable[[Any], bool]] = {
     FieldType.STRING: lambda value: type(value) is str,
     FieldType.INT: lambda value: type(value) is int and -(2**31) <= value < 2**31,
     FieldType.BOOLEAN: lambda value: type(value) is bool,
-    FieldType.DECIMAL: lambda value: type(value) is decimal.Decimal and value.is_finite(),
+    FieldType.DECIMAL: lambda value: type(value) is str and _DECIMAL(value) is not None,
     FieldType.DATE: lambda value: type(value) is datetime.date,
     FieldType.DATETIME: lambda value: isinstance(value, datetime.datetime) and value.utcoffset() is not None,
 }

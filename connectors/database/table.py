@@ -161,7 +161,7 @@ def _number_as_boolean(value: Any) -> bool:
     return bool(value)
 
 
-def _decimal(value: Any) -> decimal.Decimal:
+def _decimal(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | str | decimal.Decimal):
         raise _WrongValueError
     if isinstance(value, str):
@@ -170,7 +170,7 @@ def _decimal(value: Any) -> decimal.Decimal:
     number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
     if not numbers.in_range(number):
         raise _WrongValueError
-    return number
+    return numbers.plain(number)
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -214,7 +214,7 @@ def readers(dialect: str) -> Mapping[str, Callable[[Any], Any]]:
 def _row_reader(leaves: list[Leaf], names: list[str], dialect: str) -> Callable[[Any], Record | str]:
     """Reads a row: the record, where a value is wrong what it shows of itself, or why it is nobody's."""
     by_attribute = {leaf.attribute: _READERS[leaf.kind] for leaf in leaves if leaf.attribute in SHOWN}
-    made: Callable[..., Record] = record_type(leaves, rename=False, strict=True)
+    made: Callable[..., Record] = record_type(leaves)
     by_kind = readers(dialect)
     plan = [(names.index(leaf.path[0]), by_kind[leaf.kind], leaf.mandatory, leaf.path[0]) for leaf in leaves]
 

@@ -3,7 +3,7 @@
 `read_mapping` reads the `records`, `record` and `fields` keys of a dataset in `sources.yaml`. A `Decoder` is made from
 that mapping and the requested fields: generated msgspec structs decode, check types, rename and drop everything that
 was not asked for in one pass over the bytes, and a generated loop checks what a type cannot say and flattens dotted
-paths. What does not decode so is read again, record by record (`faulty`).
+paths in the same structs. What does not decode so is read again, record by record (`faulty`).
 
 Invariants: only requested fields become Python objects that leave this module; every record names the subject that was
 asked for, or the whole dataset is invalid; keys that appear twice, numbers that are not finite, text that is not UTF-8,
@@ -28,9 +28,8 @@ from connectors.mapping.generated import (
     envelope_keys,
     finisher,
     next_getter,
-    raw_type,
-    record_type,
     records_getter,
+    row_type,
 )
 
 
@@ -150,17 +149,12 @@ class Decoder:
         self._mapped = mapped
         leaves = mapped.leaves(fields)
         tree = build_tree(leaves)
-        self._direct = all(len(leaf.path) == 1 for leaf in leaves) and len({leaf.path for leaf in leaves}) == len(
-            leaves
-        )
-        self.record_type = record_type(leaves, rename=self._direct, strict=not self._direct)
         self._next_path = next_path
         place = records_getter(mapped.records)
         self._listed = _listed if mapped.one_record else _same
         self._records = (lambda page: _listed(place(page))) if mapped.one_record else place
         self._next = next_getter(mapped.records, next_path) if next_path is not None else None
-        lenient = self.record_type if self._direct else raw_type(tree, strict=False)
-        strict = record_type(leaves, rename=True, strict=True) if self._direct else raw_type(tree, strict=True)
+        lenient, strict = row_type(leaves, tree, strict=False), row_type(leaves, tree, strict=True)
         self._lenient = msgspec.json.Decoder(
             envelope(self._held(lenient), mapped.records, next_path, strict=False)
         ).decode
@@ -177,7 +171,7 @@ class Decoder:
         self._tries = _STRICT_TRIES
         scheme = mapped.subject.scheme if mapped.subject is not None else None
         self._constant = scheme.value if isinstance(scheme, Const) else None
-        self._one, self._many = finisher(self.record_type, leaves, tree, self._constant, self._direct)
+        self._one, self._many = finisher(leaves, tree, self._constant)
 
     def _held(self, row: Any) -> Any:
         """The type of what stands at `records`, where a record is a `row`. Raw JSON can be null by itself."""
@@ -274,7 +268,8 @@ class Decoder:
                 self._tries -= 1
             else:
                 keys = self._outer_keys + self._row_keys * len(self._records(page))
-                if duplicate_keys.proves_unique(body, keys) and (body.isascii() or duplicate_keys.is_utf8(body)):
+                # Then it has no key but those that were read, and all its text was decoded, so that it is UTF-8.
+                if duplicate_keys.proves_unique(body, keys):
                     self._tries = _STRICT_TRIES
                     return page
         try:

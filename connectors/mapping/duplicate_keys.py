@@ -108,12 +108,3 @@ def check(body: bytes) -> str | None:
     if proves_unique(body, keys) or _TEXT.sub(b"", body).count(b":") == keys:
         return None
     return slow_check(body)
-
-
-def is_utf8(body: bytes) -> bool:
-    """Whether the bytes are UTF-8."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -1,6 +1,6 @@
 """The structs and loops that a `Decoder` is made of, generated from one mapping and field list.
 
-Struct attributes and the names in generated code are made up here (`n0`, `v3`, ...); a name from the configuration or
+Names in generated code are made up here or prefixed (`n0`, `f_amount`); a name from the configuration or
 from a source is only ever a constant that the code is handed, never a part of its text.
 """
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from connectors.base import FieldType, Record
+from connectors.base import FieldType, Record, are_named
 from connectors.mapping import moments, numbers
 
 Path = tuple[str, ...]
@@ -45,6 +45,7 @@ class Tree(NamedTuple):
     children: dict[str, Tree | list[Leaf]]
 
 
+_OF_RECORD = Record.__struct_fields__
 _TEXTS = ("id", "document", "note", FieldType.STRING)
 
 
@@ -92,21 +93,35 @@ def _none(kind: Any) -> Any:
     return numbers.NULL if kind is msgspec.Raw else None
 
 
-def record_type(leaves: list[Leaf], *, rename: bool, strict: bool) -> type[Record]:
-    """The record with these leaves as attributes. With `rename` it decodes straight from its source's names; without,
-    it is made from the leaves' values in order. `strict` leaves no attribute out, though it may be null."""
-    fields: list[Any] = []
-    for leaf in leaves:
-        type_, mandatory = _type([leaf])
-        fields.append((leaf.attribute, type_) if mandatory or strict else (leaf.attribute, type_, _none(type_)))
-    return msgspec.defstruct(  # type: ignore[return-value]  # mypy does not follow `bases`
-        "SourceRecord",
-        fields,
-        bases=(Record,),
-        kw_only=rename,
-        rename={leaf.attribute: leaf.path[-1] for leaf in leaves} if rename else None,
-        gc=False,
-    )
+def record_type(leaves: list[Leaf]) -> type[Record]:
+    """The record that is made of these leaves' values, in order."""
+    return _made([(leaf.attribute, _type([leaf])[0]) for leaf in leaves], kw_only=False)
+
+
+def row_type(leaves: list[Leaf], tree: Tree, *, strict: bool) -> type[Record]:
+    """The record that decodes straight from its source's names, for a `finisher` to finish.
+
+    `strict` leaves no name out, though it may be null. What nests stands in an attribute of its own until it is
+    finished, `n<i>`, and an attribute that no name fills is null until then, whatever the source has.
+    """
+    fields = _level(tree, strict)
+    named = {name for name, *_ in fields}
+    rename = dict(zip([name for name, *_ in fields], tree.children, strict=True))
+    for attribute in (*_OF_RECORD, *(leaf.attribute for leaf in leaves)):
+        if attribute not in named:
+            named.add(attribute)
+            fields.append((attribute, None, None))
+            rename[attribute] = f"[{attribute}]"  # no path has brackets
+    return _made(fields, kw_only=True, rename=rename, namespace={"__post_init__": _later})
+
+
+def _later(_: Record) -> None:
+    """What a record is called is looked at when it is finished, of all of them at once."""
+
+
+def _made(fields: list[Any], **more: Any) -> type[Record]:
+    # mypy does not follow `bases`
+    return msgspec.defstruct("SourceRecord", fields, bases=(Record,), gc=False, **more)  # type: ignore[return-value]
 
 
 def is_mandatory(child: Tree | list[Leaf]) -> bool:
@@ -115,17 +130,23 @@ def is_mandatory(child: Tree | list[Leaf]) -> bool:
     return any(leaf.mandatory for leaf in child)
 
 
-def raw_type(tree: Tree, *, strict: bool) -> Any:
-    """The struct of nested records: attribute `n<i>` holds the i-th name of its level."""
+def _level(tree: Tree, strict: bool) -> list[Any]:
+    """The attributes of one level: the first leaf that reads a name, or `n<i>` for the i-th where it is a subtree."""
     fields: list[Any] = []
     for index, child in enumerate(tree.children.values()):
         if isinstance(child, Tree):
-            type_, mandatory = raw_type(child, strict=strict), strict or is_mandatory(child)
-            fields.append((f"n{index}", type_) if mandatory else (f"n{index}", type_ | None, None))
+            node, mandatory = _node_type(child, strict), strict or is_mandatory(child)
+            fields.append((f"n{index}", node) if mandatory else (f"n{index}", node | None, None))
         else:
             type_, mandatory = _type(child)
-            fields.append((f"n{index}", type_) if mandatory or strict else (f"n{index}", type_, _none(type_)))
-    rename = {f"n{index}": name for index, name in enumerate(tree.children)}
+            name = child[0].attribute
+            fields.append((name, type_) if mandatory or strict else (name, type_, _none(type_)))
+    return fields
+
+
+def _node_type(tree: Tree, strict: bool) -> Any:
+    fields = _level(tree, strict)
+    rename = dict(zip([name for name, *_ in fields], tree.children, strict=True))
     return msgspec.defstruct("SourceNode", fields, kw_only=True, rename=rename, gc=False)
 
 
@@ -182,99 +203,95 @@ def next_getter(records: Path, next_path: Path) -> Callable[[Any], Any]:
     return get
 
 
-def finisher(record_type: type[Record], leaves: list[Leaf], tree: Tree, constant: str | None, direct: bool) -> Any:
-    """The pair of loops over decoded rows that check what a type cannot express, and flatten rows that nest.
+def finisher(leaves: list[Leaf], tree: Tree, constant: str | None) -> Any:
+    """The pair of loops over decoded rows that make records of them: they check what a type cannot express, and put
+    what nests where it belongs.
 
     `one(rows, scheme, value)` gives the records, or what is wrong with them, in words; `many(rows, asked)` appends each
     record to its subject's list in `asked`, and gives what is wrong, or nothing. `constant` is the scheme that the
     configuration says for all records.
     """
     namespace: dict[str, Any] = {
-        "T": record_type,
         "constant": constant,
         "decimals": numbers.all_of_json,
+        "are_named": are_named,
+        "name": Record.__post_init__,
         "NULL": numbers.NULL,
         FieldType.DATETIME: moments.of_text,
     }
     for many in (False, True):
-        source = _loop(leaves, tree, constant is not None, direct, many)
+        source = _loop(leaves, tree, constant is not None, many)
         exec(compile(source, "<generated by connectors.mapping.generated>", "exec"), namespace)  # noqa: S102 - our own text
     return namespace["one"], namespace["many"]
 
 
-def _loop(leaves: list[Leaf], tree: Tree, constant: bool, direct: bool, many: bool) -> str:
+def _loop(leaves: list[Leaf], tree: Tree, constant: bool, many: bool) -> str:
     lines = ["def many(rows, asked):" if many else "def one(rows, scheme, value):"]
     names = {leaf.attribute for leaf in leaves}
     if constant and not many:
         lines.append("    if scheme != constant and rows: return 'a record names another subject'")
-    if not direct:
-        lines.append("    out = []")
-    held = {leaf.attribute: f"r.{leaf.attribute}" for leaf in leaves} if direct else {}
-    unpacked = [] if direct else _unpack(tree, "r", "", held, False)
-    decimals = [leaf.attribute for leaf in leaves if leaf.kind == FieldType.DECIMAL]
+    decimals = dict(_raws(tree))
     if decimals:
         # Those of all rows are read together, and then each row gets its own.
-        raws = held if direct else dict(_raws(tree))
         lines += [
-            f"    try: d = iter(decimals([v for r in rows for v in ({', '.join(raws[name] for name in decimals)},)]))",
+            f"    try: d = iter(decimals([v for r in rows for v in ({', '.join(decimals.values())},)]))",
             f"    except ValueError: return {numbers.WRONG!r}",
-            f"    for r, {', '.join(held[name] for name in decimals)} in zip(rows{', d' * len(decimals)}):",
+            f"    for r, {', '.join(f'r.{name}' for name in decimals)} in zip(rows{', d' * len(decimals)}):",
         ]
     else:
         lines.append("    for r in rows:")
-    lines += unpacked
+    lines += [f"        {line}" for line in ("pass", *_placed(tree))]
     if "s_value" in names:
-        scheme = "constant" if constant else held["s_scheme"]
-        if many:
-            lines += [
-                f"        own = asked.get(({scheme}, {held['s_value']}))",
-                "        if own is None: return 'a record names another subject'",
-            ]
-        else:
-            other = "" if constant else f" or {scheme} != scheme"
-            lines.append(f"        if {held['s_value']} != value{other}: return 'a record names another subject'")
+        scheme = "constant" if constant else "r.s_scheme"
+        other = "" if constant else " or r.s_scheme != scheme"
+        strange = f"({scheme}, r.s_value) not in asked" if many else f"r.s_value != value{other}"
+        lines.append(f"        if {strange}: return 'a record names another subject'")
     shared = {leaf.path for leaf in leaves if any(o.path == leaf.path and o.kind != leaf.kind for o in leaves)}
     for leaf in leaves:
-        lines += _checks(leaf, held[leaf.attribute], leaf.path in shared)
-    if direct:
-        lines.append(f"        {'own.append(r)' if many else 'pass'}")
-        lines.append("    return None" if many else "    return rows")
-    else:
-        made = ", ".join(held[leaf.attribute] for leaf in leaves)
-        lines += [
-            f"        try: {'own' if many else 'out'}.append(T({made}))",
-            "        except ValueError as error: return str(error)",
-        ]
-        lines.append("    return None" if many else "    return out")
+        lines += _checks(leaf, f"r.{leaf.attribute}", leaf.path in shared)
+    document = ", r.m_id if r.m_document is None else r.m_document" if "m_document" in names else ""
+    lines += [
+        f"    if not are_named([v for r in rows for v in (r.m_id, r.m_version{document})]):",
+        "        try:",
+        "            for r in rows: name(r)",
+        "        except ValueError as error: return str(error)",
+    ]
+    if many:
+        lines.append(f"    for r in rows: asked[{scheme}, r.s_value].append(r)" if "s_value" in names else "    pass")
+    lines.append("    return None" if many else "    return rows")
     return "\n".join(lines)
 
 
-def _unpack(tree: Tree, node: str, prefix: str, held: dict[str, str], nullable: bool) -> list[str]:
-    """Lines that put every leaf of a nested row into a variable of its own, named in `held`; no Decimals."""
-    lines = []
+def _placed(tree: Tree, node: str = "r", there: str = "") -> Iterator[str]:
+    """Lines that put each value of a row into the attribute that it belongs to, where it is not there yet; no Decimals.
+
+    `there` is a condition for `node` to be there.
+    """
     for index, child in enumerate(tree.children.values()):
-        name, value = f"{prefix}{index}", f"{node}.n{index}"
-        if nullable:
-            value = f"{value} if {node} is not None else None"
         if isinstance(child, Tree):
-            lines.append(f"        t{name} = {value}")
-            lines += _unpack(child, f"t{name}", f"{name}_", held, not is_mandatory(child))
-        else:
-            for number, leaf in enumerate(child):
-                held[leaf.attribute] = f"v{name}_{number}"
-                if leaf.kind != FieldType.DECIMAL:
-                    lines.append(f"        v{name}_{number} = {value}")
-    return lines
+            below, value = f"{node}n{index}", f"{node}.n{index}"
+            lines = list(_placed(child, below, "" if is_mandatory(child) else f"{below} is not None"))
+            if lines:
+                yield f"{below} = {value} if {there} else None" if there else f"{below} = {value}"
+                yield from lines
+            if node == "r":
+                yield f"{value} = None"
+            continue
+        value = f"{node}.{child[0].attribute}"
+        for leaf in child:
+            if leaf.kind != FieldType.DECIMAL and f"r.{leaf.attribute}" != value:
+                yield f"r.{leaf.attribute} = {value} if {there} else None" if there else f"r.{leaf.attribute} = {value}"
 
 
 def _raws(tree: Tree, node: str = "r", there: str = "") -> Iterator[tuple[str, str]]:
-    """Each Decimal of a nested row by its attribute, and where its JSON stands; `there` is a condition for that."""
+    """Each Decimal of a row by its attribute, and where its JSON stands; `there` is a condition for that."""
     for index, child in enumerate(tree.children.values()):
-        value = f"{node}.n{index}"
         if isinstance(child, Tree):
+            value = f"{node}.n{index}"
             also = there if is_mandatory(child) else f"{there}{' and ' if there else ''}{value} is not None"
             yield from _raws(child, value, also)
         else:
+            value = f"{node}.{child[0].attribute}"
             for leaf in child:
                 if leaf.kind == FieldType.DECIMAL:
                     yield leaf.attribute, f"{value} if {there} else NULL" if there else value

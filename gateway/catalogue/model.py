@@ -7,7 +7,6 @@ displayed. Only `published` datasets can be asked for.
 from __future__ import annotations
 
 import datetime
-import decimal
 import enum
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -172,8 +171,3 @@ class Catalogue(msgspec.Struct, frozen=True):
     def published(self) -> Mapping[str, Dataset]:
         """The only datasets that exist for a requester."""
         return {name: d for name, d in self.datasets.items() if d.status is Status.PUBLISHED}
-
-
-def plain(number: decimal.Decimal | None) -> str | None:
-    """A Decimal as it is written everywhere: all its digits and no exponent."""
-    return None if number is None else format(number, "f")

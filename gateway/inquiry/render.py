@@ -16,7 +16,7 @@ from gateway.inquiry.document.projection import Projection
 from gateway.inquiry.document.shapes import Root, SubjectSelection, Variant
 from gateway.inquiry.types import Decision, Outcome, SubjectDecision
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
+_encode = msgspec.json.Encoder().encode
 
 MESSAGES: Mapping[str, str] = {
     "SOURCE_UNAVAILABLE": "the department's system could not be reached",

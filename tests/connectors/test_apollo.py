@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def states(outcomes: dict[tuple[Subject, str], Outcome], subject: Subject) -> li
 async def test_whole_answers_come_whole(mode: dict[str, Any], url: str) -> None:
     outcomes = await got(mode, url, BETA, ANN)
     for subject in (ACME, BETA, ANN):
-        assert told(outcomes[subject, "arrears"], "period", "amount") == [("2025", Decimal("9.90"))]
+        assert told(outcomes[subject, "arrears"], "period", "amount") == [("2025", "9.90")]
         assert told(outcomes[subject, "awards"], "title") == [("Prize",)]
         (record,) = outcomes[subject, "arrears"]  # type: ignore[misc]
         assert (record.m_id, record.m_version, record.m_document) == (f"F-{subject.value}", "3", "W")

@@ -217,3 +217,22 @@ def test_what_is_long_is_not_composed() -> None:
     with pytest.raises(ValueError, match="256"):
         base.named("e" + "\u0301\u0316" * 100_000)
     assert base.named("\u03b1\u0313\u0301\u0345" * 256) == "\u1f84" * 256
+
+
+nearly = (
+    st.text(st.sampled_from("aZ0 |-\t\u00e9\u0301\u200b"), max_size=6)
+    | st.just("n" * (base.MOST_NAMED + 1))
+    | st.just(7)
+)
+
+
+@given(st.lists(nearly, min_size=1, max_size=4))
+@example(["N 1", "a|b", "n" * base.MOST_NAMED])
+def test_names_that_are_looked_at_together_are_each_as_they_are_kept(said: list[Any]) -> None:
+    if base.are_named(said):
+        assert [base.named(each) for each in said] == said
+
+
+def test_usual_names_need_no_second_look() -> None:
+    assert base.are_named(["N-1", "D 2026/17", "1", "n" * base.MOST_NAMED])
+    assert not base.are_named(["N-1", ""])

@@ -115,4 +115,25 @@ def test_numbers_that_are_read_together_are_those_that_are_read_alone(written: l
         with pytest.raises(ValueError, match=numbers.WRONG):
             numbers.all_of_json(given)
     else:
-        assert [str(number) for number in numbers.all_of_json(given)] == [str(number) for number in alone]
+        assert numbers.all_of_json(given) == alone
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("12345678901234567890.10", "12345678901234567890.10"),
+        ("1E-7", "0.0000001"),
+        ("-2.50E-9", "-0.00000000250"),
+        ("1E+5", "100000"),
+        ("0E-8", "0.00000000"),
+        ("-0", "-0"),
+    ],
+)
+def test_a_decimal_has_no_exponent_and_never_loses_a_digit(number: str, written: str) -> None:
+    raws = [msgspec.Raw(number.encode()), msgspec.Raw(f'"{number}"'.encode())]
+    assert numbers.all_of_json(raws) == [written, written]
+    assert numbers.of_text(number) == written
+
+
+def test_a_text_with_zeros_before_its_digits_is_written_without_them() -> None:
+    assert numbers.all_of_json([msgspec.Raw(b'"007.50"'), msgspec.Raw(b"null")]) == ["7.50", None]

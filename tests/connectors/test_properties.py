@@ -40,13 +40,13 @@ def at(row: Any, path: str) -> Any:
     return row
 
 
-def number(text: str) -> decimal.Decimal:
+def number(text: str) -> str:
     if not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", text, re.ASCII):
         raise Invalid
     value = decimal.Decimal(text)
     if not value.is_finite() or not -64 < value.adjusted() < 64:
         raise Invalid
-    return value
+    return format(value, "f")
 
 
 class Number(str):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from decimal import Decimal
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -63,8 +62,8 @@ async def test_records_by_elements_and_attributes() -> None:
     ):
         outcomes = await fetch(connector, ask("arrears", "period amount secret"))
     assert told(outcomes[ACME, "arrears"], "period", "amount", "secret") == [
-        ("2025", Decimal("10.50"), "EUR"),
-        ("2025", Decimal("7"), "EUR"),
+        ("2025", "10.50", "EUR"),
+        ("2025", "7", "EUR"),
     ]
     first: Any = outcomes[ACME, "arrears"][0]  # type: ignore[index]  # no failure, as was seen
     assert (first.m_id, first.m_document, first.m_effective) == ("N-1", "D-1", datetime.date(2026, 1, 1))
@@ -85,7 +84,7 @@ async def test_records_by_elements_and_attributes() -> None:
     ids=["declared", "latin-1", "utf-16", "namespaces", "cdata", "others"],
 )  # fmt: skip
 async def test_however_xml_is_written_it_is_the_same(body: bytes) -> None:
-    assert told(await one(body), "period", "amount") == [("é" if b"\xe9" in body else "2025", Decimal("10.50"))]
+    assert told(await one(body), "period", "amount") == [("é" if b"\xe9" in body else "2025", "10.50")]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +145,7 @@ async def test_a_faulty_record_is_faulty_alone(wrong: str) -> None:
 async def test_what_is_nil_or_empty_is_no_value_but_for_text() -> None:
     nil = "<period xsi:nil='true' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'/>"
     body = reply(notice(1, period="", total=" "), notice(2).replace("<period>2025</period>", nil))
-    assert told(await one(body), "period", "amount") == [("", None), (None, Decimal("10.50"))]
+    assert told(await one(body), "period", "amount") == [("", None), (None, "10.50")]
 
 
 async def test_pages_and_batches_are_as_by_json() -> None:

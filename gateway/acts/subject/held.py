@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from connectors.base import Record, Subject, SubjectKind
 from gateway.catalogue.graphql.schema import catalogue_rows
-from gateway.catalogue.model import Catalogue, Dataset, plain
+from gateway.catalogue.model import Catalogue, Dataset
 from gateway.inquiry.journey import Got
 from gateway.inquiry.types import Released, Selected, Wanted
 
@@ -89,8 +88,6 @@ def as_text(value: Any) -> str | None:
     """A value, written as an inquiry's answer writes it."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
-        return plain(value)
     return msgspec.json.encode(value).decode().strip('"')
 
 

@@ -14,15 +14,13 @@ from typing import Any
 import msgspec
 import strawberry
 
-from gateway.catalogue.model import plain
-
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _text(value: Any) -> str:
     """As the gateway renders it: text as it is, dates as msgspec writes them, decimals without an exponent."""
     if isinstance(value, decimal.Decimal):
-        return str(plain(value))
+        return format(value, "f")
     return value if isinstance(value, str) else str(msgspec.to_builtins(value))
 
 

@@ -8,12 +8,10 @@ names are GraphQL names, catalogue fields are prefixed, all else is passed in as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from connectors.base import Failure, FieldType, Subject
-from gateway.catalogue.model import plain
+from connectors.base import Failure, Subject
 from gateway.inquiry.document.shapes import (
     DatasetSelection,
     Leaf,
@@ -44,18 +42,13 @@ def dataset_projection(selection: DatasetSelection, permitted: frozenset[str]) -
     parts = []
     for item in selection.items:
         if isinstance(item, Leaf):
-            parts.append(f"{item.key!r}: {_field(selection, item.field) if item.field in permitted else 'None'}")
+            parts.append(f"{item.key!r}: {f'r.f_{item.field}' if item.field in permitted else 'None'}")
         elif isinstance(item, MetaSelection):
             parts.append(f"{item.key!r}: {_meta(item)}")
         else:
             parts.append(f"{item.key!r}: type_name")
     source = f"lambda g: [{{{', '.join(parts)}}} for r, u, d in zip(g.records, g.display_until, g.disputed)]"
     return _compiled(source, selection.dataset.type_name, selection.dataset.id, selection.dataset.department)
-
-
-def _field(selection: DatasetSelection, field: str) -> str:
-    value = f"r.f_{field}"
-    return f"plain({value})" if selection.dataset.fields[field].type is FieldType.DECIMAL else value
 
 
 @lru_cache(maxsize=256)
@@ -66,7 +59,6 @@ def _compiled(source: str, type_name: str, dataset: str, department: str) -> Pro
         "dataset": dataset,
         "source": department,
         "zip": zip,
-        "plain": plain,
         "__builtins__": {},
     }
     return eval(source, constants)  # type: ignore[no-any-return]  # noqa: S307
@@ -115,8 +107,7 @@ class Projection:
         def read(subject: Subject, got: Got, failed: list[tuple[str, Failure, str]]) -> Any:
             outcome = got[subject, dataset]
             if isinstance(outcome, Released):
-                value = getattr(outcome.records[0], attribute) if outcome.records else None
-                return plain(value) if type(value) is Decimal else value
+                return getattr(outcome.records[0], attribute) if outcome.records else None
             failed.append((key, outcome, dataset))
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,19 @@ async def test_a_department_that_fits_has_nothing_to_mend(tmp_path: Path) -> Non
     async with serve(answering()) as server:
         trial, places = await asked.trial(asked.department(rest(server.url), tmp_path))
     assert (places, trial.records, trial.declared, trial.untried) == ([], 3, True, "")
+
+
+async def test_a_key_that_nobody_maps_may_come_and_go(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
+        more = {"served": "x"} if next(numbers) % 2 else {}
+        writer.write(healthy([{**each, **more} for each in (row(1), row(2), row(3))], request.target))
+
+    async with serve(handle) as server:
+        trial, places = await asked.trial(asked.department(rest(server.url), tmp_path))
+    assert (places, trial.records) == ([], 3)
+    assert next(numbers) > 2
 
 
 async def test_made_up_identifiers_are_nobodys_and_the_report_says_that_nothing_was_read(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ from tests.connectors.asking import ACME, BETA, SHAPES
 from tests.connectors.contract.systems import HOLDING, NOBODY, RECORDS
 
 CONFIG = {"url": "https://127.0.0.1:9/", "auth": {"kind": "bearer_file", "file": "token"}}
-VALUES = {"period": "2025", "amount": Decimal("1.50"), "secret": None, "title": "Prize"}
+VALUES = {"period": "2025", "amount": "1.50", "secret": None, "title": "Prize"}
 DOWN = Failure(Fault.UNAVAILABLE, True, "planted")
 FAULTS = {
     "a record too few": "whole",

@@ -50,7 +50,7 @@ async def test_json_lines_give_every_type(registry: Department) -> None:
     assert registry.take().outcome is Outcome.TAKEN
     record = await read(registry)
     assert (record.m_id, record.f_workers, record.f_settled) == ("N-1", 7, True)
-    assert str(record.f_amount) == "10.500"  # with all its digits
+    assert record.f_amount == "10.500"  # with all its digits
     assert record.f_seen == MOMENT
 
 
@@ -61,7 +61,7 @@ async def test_json_lines_nest(tmp_path: Path) -> None:
     registry.write(only("arrears.jsonl", "jsonl", jsonl(rows), 2))
     assert registry.take().outcome is Outcome.TAKEN
     outcome = (await fetch(registry.connector, ask("arrears", "amount")))[ACME, "arrears"]
-    assert [record.f_amount for record in outcome] == [Decimal(3), None]  # type: ignore[union-attr]
+    assert [record.f_amount for record in outcome] == ["3", None]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ async def test_parquet_gives_every_type(registry: Department) -> None:
     assert registry.take().outcome is Outcome.TAKEN
     record = await read(registry)
     assert (record.m_id, record.m_effective) == ("17", datetime.date(2026, 1, 2))
-    assert (str(record.f_amount), record.f_workers, record.f_settled) == ("10.50", 7, True)
+    assert (record.f_amount, record.f_workers, record.f_settled) == ("10.50", 7, True)
     assert (record.f_due, record.f_seen) == (datetime.date(2026, 3, 4), MOMENT)
 
 
@@ -127,7 +127,7 @@ async def test_parquet_in_other_shapes(tmp_path: Path) -> None:
     assert found.outcome is Outcome.TAKEN, found
     connector = registry.connected(limits={"rows": 5000})
     outcome = (await fetch(connector, ask("arrears", "amount period")))[ACME, "arrears"]
-    assert sorted(record.f_amount for record in outcome) == [Decimal(number) / 4 for number in range(2500)]  # type: ignore[union-attr]
+    assert sorted(Decimal(record.f_amount) for record in outcome) == [Decimal(number) / 4 for number in range(2500)]  # type: ignore[union-attr]
     await connector.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import decimal
 import functools
 import json
 from collections.abc import Mapping
@@ -205,31 +204,6 @@ def test_the_comparison_fails_when_a_fault_is_planted(monkeypatch: pytest.Monkey
 
     with pytest.raises(AssertionError):
         run()
-
-
-@pytest.mark.parametrize(
-    ("number", "written"),
-    [
-        ("12345678901234567890.10", "12345678901234567890.10"),
-        ("1E-7", "0.0000001"),
-        ("-2.50E-9", "-0.00000000250"),
-        ("1E+5", "100000"),
-        ("0E-8", "0.00000000"),
-    ],
-)
-def test_decimals_are_strings_and_never_lose_a_digit(number: str, written: str) -> None:
-    dataset = CATALOGUE.datasets["tax-arrears"]
-    subject = Subject("organisation", "LEI", LEIS[0])
-    struct = msgspec.defstruct("R", [(f"f_{n}", Any) for n in dataset.fields], bases=(Record,), kw_only=True)
-    record = struct(m_id="1", m_version="1", f_period=None, f_amount=decimal.Decimal(number), f_currency=None)
-    named = f'organisation(id: {{scheme: LEI, value: "{LEIS[0]}"}})'
-    document = f"query @inquiry(purpose: TENDER_QUALIFICATION) {{ {named} {{ taxArrears {{ amount }} }} }}"
-    plan = Planner(SCHEMA, CATALOGUE, LIMITS).plan(document, None)
-    bound = plan.bind({}, None)
-    decision = Decision(None, {subject: _decision("organisation")}, ())
-    got = {(subject, "tax-arrears"): Released([record], [None], [False])}
-    data = Renderer(DEPARTMENTS).render(bound.variant, bound.asked, decision, got).data
-    assert data == f'{{"organisation":{{"taxArrears":[{{"amount":"{written}"}}]}}}}'.encode()
 
 
 def test_a_denied_field_is_told_once_for_all_of_a_list() -> None:
