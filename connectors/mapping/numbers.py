@@ -72,7 +72,7 @@ def all_of_json(raws: Sequence[msgspec.Raw]) -> Sequence[str | None]:
     written = b",".join(raws)
     if not _usual(written):
         return [of_json(raw) for raw in raws]
-    texts = written.decode().replace('"', "").split(",")
+    texts = written.translate(None, b'"').decode().split(",")
     return [None if text == "null" else text for text in texts] if b"null" in written else texts
 
 

@@ -244,11 +244,25 @@ def _disclosed(
 
 
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
+_KEPT_DAYS = 4096
+
+
+class _Numbers(dict[datetime.date | None, int | None]):
+    """Days since 1970-01-01 by date; remembered, since nothing in it is about anybody."""
+
+    def __missing__(self, day: datetime.date | None) -> int | None:
+        if len(self) >= _KEPT_DAYS:
+            self.clear()
+        number = self[day] = None if day is None else day.toordinal() - _EPOCH
+        return number
+
+
+_number = _Numbers().__getitem__
 
 
 def _days(several: Sequence[datetime.date | None]) -> list[int | None]:
     """Days of records as they are entered; nothing where there are none."""
-    return [None if day is None else day.toordinal() - _EPOCH for day in several] if any(several) else []
+    return list(map(_number, several)) if any(several) else []
 
 
 def _oversight(

@@ -219,7 +219,7 @@ def _keys(datasets: Sequence[DatasetRequest]) -> list[tuple[Subject, str]]:
 
 def _agree(records: Sequence[Record]) -> bool:
     """Whether each record, as its id and version name it, has one content; one that shows neither is nobody's copy."""
-    if len(set(map(_name, records))) == len(records):
+    if len({record.m_id for record in records}) == len(records) or len(set(map(_name, records))) == len(records):
         return True
     first: dict[tuple[str, str], Record] = {}
     return all(

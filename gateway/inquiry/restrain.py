@@ -168,9 +168,8 @@ def restrain(
         for at in sorted(reasons):
             record, faulty = records[at], isinstance(records[at], Faulty)
             withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at], faulty))
-    for record in shown:
-        if isinstance(record, Faulty):
-            return Failure(Fault.INVALID, False, record.m_reason, Flaw.RECORD), withheld, []
+    if (wrong := _faulty(shown)) is not None:
+        return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), withheld, []
     released, cautions = _released(dataset, facts, shown)
     return released, withheld, cautions
 
@@ -189,9 +188,8 @@ def tell_oneself(
     An overdue objection withholds from others, whatever this purpose says. A faulty record cannot be told, and a
     dataset without it would not be all that is held: then nothing of the dataset is told.
     """
-    for record in records:
-        if isinstance(record, Faulty):
-            return Failure(Fault.INVALID, False, record.m_reason, Flaw.RECORD), [], []
+    if (wrong := _faulty(records)) is not None:
+        return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), [], []
     others = msgspec.structs.replace(purpose, overdue_objection="withhold")
     release = Release(dataset, others, facts, today, records)
     by_others: list[tuple[str, ...]] = [()] * len(records)
@@ -206,6 +204,14 @@ def tell_oneself(
         for name in names
     ]
     return released, withheld, cautions
+
+
+def _faulty(records: Sequence[Record]) -> Faulty | None:
+    """The first that is faulty. Their types are looked at before, since there is mostly one."""
+    for kind in set(map(type, records)):
+        if issubclass(kind, Faulty):
+            return next(record for record in records if isinstance(record, Faulty))
+    return None
 
 
 def _released(dataset: Dataset, facts: SubjectFacts, shown: list[Record]) -> tuple[Released, list[Caution]]:

@@ -47,7 +47,9 @@ def dataset_projection(selection: DatasetSelection, permitted: frozenset[str]) -
             parts.append(f"{item.key!r}: {_meta(item)}")
         else:
             parts.append(f"{item.key!r}: type_name")
-    source = f"lambda g: [{{{', '.join(parts)}}} for r, u, d in zip(g.records, g.display_until, g.disputed)]"
+    meta = any(isinstance(item, MetaSelection) for item in selection.items)
+    rows = "r, u, d in zip(g.records, g.display_until, g.disputed)" if meta else "r in g.records"
+    source = f"lambda g: [{{{', '.join(parts)}}} for {rows}]"
     return _compiled(source, selection.dataset.type_name, selection.dataset.id, selection.dataset.department)
 
 
