@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.conftest import World
 
 ASKED = document("LICENCE_RENEWAL", "organisation", "{ name businessLicences { number status } }")
-NAMES = [*map(str, range(1, 10)), "recalls"]
+NAMES = [str(number) for number in range(1, 10)]
 
 
 @pytest.fixture(scope="session")

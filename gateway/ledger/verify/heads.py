@@ -187,12 +187,22 @@ def check_no_others(reader: Reader) -> None:
 
 def check_published(reader: Reader, head: Head, trusted: Trusted) -> None:
     """What is published of it is signed, and of the same tree; what is newer than the head waits for the next time."""
+    verifiers = _since(reader, head, trusted)
     for _, size, note in reader.rows(sql.PUBLISHED, head.name):
-        public = read_checkpoint(note, trusted.verifiers, "its publication", head.name)
+        public = read_checkpoint(note, verifiers, "its publication", head.name)
         if (public.origin, public.size) != (head.origin, size):
             raise VerificationFailed(f"what is published of it ({size} entries) is not what that signs ({public.size})")
         if size <= head.size and Tree(size, StoredTree(reader, head.id, size).peaks()).root != public.root:
             raise VerificationFailed(f"what is published of it, at {size} entries, is another tree")
+
+
+def _since(reader: Reader, head: Head, trusted: Trusted) -> Sequence[Verifier]:
+    """Whose signatures count, also of a shard that was registered, and published, since the check began."""
+    registry = trusted.registry
+    if registry is None or head.origin in registry.shards:
+        return trusted.verifiers
+    now = _registry(reader, trusted.verifiers)
+    return trusted.verifiers if now is None else now.verifiers
 
 
 def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:

@@ -69,6 +69,31 @@ def test_a_whole_store_is_whole(whole: Path, tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_shard_that_is_published_while_a_store_is_checked_is_no_damage(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+
+    async def begun(*, registered: bool) -> None:
+        async with opened(store, shard="2", registered=registered):
+            pass
+
+    async def fill() -> None:
+        async with opened(store, registered=True) as ledger:
+            await disclosed(ledger)
+
+    asyncio.run(fill())
+    asyncio.run(begun(registered=False))
+    published: list[str] = []
+
+    def meanwhile(shard: str, _done: int, _of: int) -> None:
+        if shard == "1":
+            asyncio.run(begun(registered=True))
+            published.append(shard)
+
+    assert f"{ORIGIN}/2" in {each.origin for each in verify_store(store, VERIFIERS, meanwhile)}
+    assert published == ["1"]
+    store.close()
+
+
 ENTRY = 1 << 40  # the id of shard 1's first entry
 TAMPERINGS = {
     "payload told": (f"UPDATE entry SET told = told || x'00' WHERE id = {ENTRY + 300}", "entry 300"),
