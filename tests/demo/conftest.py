@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import sys
 from collections.abc import Callable, Iterator
@@ -34,16 +35,16 @@ def data() -> Path:
     return records("fixed", DAY)
 
 
-@pytest.fixture
-def start(data: Path, tmp_path: Path) -> Iterator[Start]:
-    """`start(module, *options)` -> the ready child and its port; ended after the test."""
+@contextlib.contextmanager
+def starting(data: Path, logs: Path) -> Iterator[Start]:
+    """`start(module, *options)` -> the ready child and its port; all of them end with this."""
     guard = Guard()
     children: list[Child] = []
 
     def begin(module: str, *options: str, folder: Path = data) -> tuple[Child, int]:
         port = free_port()
         command = [sys.executable, "-m", f"deploy.demo.{module}", "--port", str(port), "--data", str(folder), *options]
-        child = Child(module, command, tmp_path, guard)
+        child = Child(module, command, logs, guard)
         children.append(child)
         child.start()
         child.ready()
@@ -53,3 +54,10 @@ def start(data: Path, tmp_path: Path) -> Iterator[Start]:
     for child in children:
         child.stop()
     guard.close()
+
+
+@pytest.fixture
+def start(data: Path, tmp_path: Path) -> Iterator[Start]:
+    """The same, ended after the test."""
+    with starting(data, tmp_path) as begin:
+        yield begin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from deploy.demo.clients import REGISTERED
-from tests.demo.conftest import Start
+from tests.demo.conftest import starting
 
 AUDIENCE = "http://127.0.0.1:9/gateway"
 
@@ -38,11 +38,13 @@ class Login:
         return decoded.header, decoded.claims
 
 
-@pytest.fixture
-def login(start: Start, tmp_path: Path) -> Login:
-    (tmp_path / "clients.json").write_text(json.dumps({client: f"secret of {client}" for client in REGISTERED}))
-    _, port = start("issuer", "--audience", AUDIENCE, folder=tmp_path)
-    return Login(f"http://127.0.0.1:{port}")
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Login]:
+    folder = tmp_path_factory.mktemp("issuer")
+    (folder / "clients.json").write_text(json.dumps({client: f"secret of {client}" for client in REGISTERED}))
+    with starting(folder, folder) as start:
+        _, port = start("issuer", "--audience", AUDIENCE)
+        yield Login(f"http://127.0.0.1:{port}")
 
 
 def test_a_token_is_an_rfc_9068_one(login: Login) -> None:
