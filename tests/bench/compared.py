@@ -73,7 +73,8 @@ def own(scene: Scene, lengths: Lengths) -> list[Row]:
         gateway.await_answer(*first(usual))
         rows.append({"bench": "startup", "name": "spawn to first answer", "seconds": gateway.startup_s})
         rows.append(memory(gateway, 0))
-        measure(gateway, usual, scene.cores, 32, lengths.warm, warming=True)
+        if lengths.warm:
+            measure(gateway, usual, scene.cores, 32, lengths.warm, warming=True)
         add("dutybound", usual, 32, lengths.main)
         rows.append(memory(gateway, loaded := loaded + lengths.warm))
         add("dutybound", usual, 1, lengths.main)
@@ -111,7 +112,8 @@ def rival(scene: Scene, start: Start, warm: float, lengths: Lengths, *, novel: b
     gateway = start(scene.folder, scene.departments, scene.cores)
     with running(gateway.child):
         gateway.await_answer(*first(ask))
-        measure(gateway, ask, scene.cores, 32, warm, warming=True)
+        if warm:
+            measure(gateway, ask, scene.cores, 32, warm, warming=True)
         rows = [
             row(gateway.name, connections, measure(gateway, ask, scene.cores, connections, lengths.main))
             for connections in (32, 1)

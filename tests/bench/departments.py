@@ -14,6 +14,7 @@ import re
 import select
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench import data
@@ -36,12 +37,12 @@ def _dump(value: object) -> bytes:
 class Department:
     """The precomputed answers of one department."""
 
-    def __init__(self, name: str, today: datetime.date) -> None:
+    def __init__(self, name: str, today: datetime.date, groups: Sequence[data.Group]) -> None:
         self.rest: dict[bytes, bytes] = {}
         self.root: dict[bytes, bytes] = {}
         self.entities: dict[bytes, bytes] = {}
         self.field, self._first = data.graphql_name(name).encode(), name == data.DEPARTMENTS[0]
-        for group in data.GROUPS.values():
+        for group in groups:
             for subject in data.subjects(group):
                 items = [data.source_record(name, subject, index, today) for index in range(group.records)]
                 told = [data.values(name, subject, index, today) for index in range(group.records)]
@@ -150,19 +151,22 @@ def serve(listeners: dict[int, tuple[socket.socket, Department | Issuer]]) -> No
                 partial[number] = request
 
 
-def main(jwks_file: str) -> None:
-    """Open one port a department and one for the issuer, tell them as a line of JSON, and serve."""
-    today = datetime.date.today()
+def main(jwks_file: str, *names: str) -> None:
+    """Open one port a department and one for the issuer, tell them as a line of JSON, and serve.
+
+    `names` are the groups of subjects that they know; where there are none, all.
+    """
+    today, groups = datetime.date.today(), [data.GROUPS[name] for name in names or data.GROUPS]
     listeners: dict[int, tuple[socket.socket, Department | Issuer]] = {}
     ports = {}
     for name in (*data.DEPARTMENTS, ISSUER):
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         ports[name] = listener.getsockname()[1]
-        owner = Issuer(ports[name], Path(jwks_file).read_bytes()) if name == ISSUER else Department(name, today)
+        owner = Issuer(ports[name], Path(jwks_file).read_bytes()) if name == ISSUER else Department(name, today, groups)
         listeners[listener.fileno()] = (listener, owner)
     print(json.dumps(ports), flush=True)
     serve(listeners)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

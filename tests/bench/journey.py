@@ -29,7 +29,10 @@ GROUPED = 400
 
 
 class Lengths(NamedTuple):
-    """Seconds of load: before anything is measured (`warm`, and of gateways on Node), of a main row, of another."""
+    """Seconds of load: before anything is measured (`warm`, and of gateways on Node), of a main row, of another.
+
+    With none before, nothing is asked then.
+    """
 
     warm: float = 2
     warm_node: float = 6

@@ -1,6 +1,7 @@
 -- Load for wrk: bodies and tokens are read from files, one a line, and sent in turn.
 -- usage: wrk ... -s load.lua URL -- BODIES TOKENS|- [vary]
 -- With `vary`, `__SERIAL__` in the body becomes a number never sent before, so that each document is new.
+-- With REST_MS in the environment a connection rests so many milliseconds before each request.
 -- At the end one line of JSON tells the counts and the latencies, in microseconds.
 
 local requests, bodies, count, serial, vary, headers = {}, {}, 0, 0, false, {}
@@ -41,6 +42,12 @@ function request()
   if not vary then return requests[at] end
   serial = serial + 1
   return wrk.format("POST", "/graphql", headers[at], (bodies[at]:gsub("__SERIAL__", tostring(serial))))
+end
+
+local rest = tonumber(os.getenv("REST_MS") or "0")
+
+if rest > 0 then
+  function delay() return rest end
 end
 
 function done(summary, latency)

@@ -7,6 +7,7 @@ the bytes received an answer are those of answers that were checked value by val
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from typing import NamedTuple
 from tests.bench.processes import BenchError, Child, Others
 
 SCRIPT = Path(__file__).with_name("load.lua")
+REST = 0
+"""Milliseconds between two requests of all connections together: none in what is measured, some in tests of it."""
 
 
 class NoAnswer(BenchError):
@@ -62,7 +65,8 @@ def wrk(
     """Run wrk once and give its counts; latencies in microseconds."""
     command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s"]
     command += ["--timeout", "60s", "--latency", "-s", str(SCRIPT), url, "--", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    environ = {**os.environ, "REST_MS": str(REST * connections)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, env=environ, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise BenchError(f"wrk failed ({done.returncode}): {done.stdout}{done.stderr}")

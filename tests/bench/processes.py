@@ -172,9 +172,11 @@ class Cores:
         self.load = usable[2:3] or usable[1:2]
 
 
-def start_departments(jwks: Path, folder: Path, cores: Sequence[int]) -> tuple[Child, dict[str, str]]:
-    """The five departments and the issuer, and the base URL of each."""
-    command = [sys.executable, "-m", "tests.bench.departments", str(jwks)]
+def start_departments(
+    jwks: Path, folder: Path, cores: Sequence[int], groups: Sequence[str] = ()
+) -> tuple[Child, dict[str, str]]:
+    """The five departments and the issuer, and the base URL of each; they know these groups of subjects, or all."""
+    command = [sys.executable, "-m", "tests.bench.departments", str(jwks), *groups]
     child = Child(command, folder / "departments.log", cores=cores, piped=True)
     assert child.process.stdout
     line = child.process.stdout.readline()

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import budget, compared, data, gateways, journey, report, steps, workers, world
+from tests.bench import budget, compared, data, gateways, journey, load, report, steps, workers, world
 from tests.bench.gateways import Reply
 from tests.bench.journey import Lengths, Scene
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.npm import installed
 
-SHORTEST = Lengths(1, 1, 1, 1)
+SHORTEST = Lengths(0, 0, 1, 1)
+REST = 5
+"""Milliseconds between two requests: the load is not what is tried."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,7 @@ def test_the_whole_journey_runs_and_has_a_row_for_each_line_of_the_budget(
     What is measured while other tests run says nothing; only that it is measured is looked at.
     """
     monkeypatch.setattr(journey, "CHECKED", 5)
+    monkeypatch.setattr(load, "REST", REST)
     for folder in ("apollo", "node-rest"):
         installed(gateways.HERE / folder)
     rows = compared.run(tmp_path, Cores(), lambda _: None, SHORTEST)
@@ -48,7 +51,8 @@ def test_the_whole_journey_runs_and_has_a_row_for_each_line_of_the_budget(
     assert all(what in table for what in kept)
 
 
-def test_several_workers_share_one_store_of_either_kind(tmp_path: Path) -> None:
+def test_several_workers_share_one_store_of_either_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "REST", REST)
     shapes = (("SQLite", 1), ("SQLite", 2), ("PostgreSQL", 1))
     rows = workers.run(tmp_path, Cores(), lambda _: None, SHORTEST, shapes)
     assert [row["name"] for row in rows] == ["SQLite, 1 worker", "SQLite, 2 workers", "PostgreSQL, 1 worker"]

@@ -69,7 +69,8 @@ def _row(scene: Scene, store: str, server: Postgres | None, workers: int, length
     gateway = gateways.dutybound(config, port, scene.cores, own[-workers:] if spread else (), workers)
     with running(gateway.child):
         gateway.await_answer(*first(ask))
-        measure(gateway, ask, scene.cores, EACH * workers, lengths.warm, warming=True)
+        if lengths.warm:
+            measure(gateway, ask, scene.cores, EACH * workers, lengths.warm, warming=True)
         used = cpu_seconds(server.pid) if server else 0.0
         found = measure(gateway, ask, scene.cores, EACH * workers, lengths.other)
         used = cpu_seconds(server.pid) - used if server else 0.0

@@ -50,10 +50,11 @@ from tests.bench.processes import Child, Cores, running, start_departments
 from tests.faults.balancer import DUTYBOUND
 from tests.faults.judged import Found, Judge, Span
 from tests.faults.replicas import Load, Replica, Reply
-from tests.faults.rule_sets import Variant, enlarge, variant
+from tests.faults.rule_sets import GROUP, Variant, enlarge, variant
 from tests.oauth.valkey import ValkeyServer
 from tests.ports import free_port
 from tests.services import postgres
+from tests.waiting import until_async
 
 FROZEN = (0.2, 0.8)
 """Seconds that a replica is stopped, and as long it goes on."""
@@ -98,7 +99,7 @@ def scene(
         valkey = ValkeyServer(folder) if shared else None
         if valkey is not None:
             stack.callback(valkey.stop)
-        departments, urls = start_departments(issuer.jwks, folder, cores.all)
+        departments, urls = start_departments(issuer.jwks, folder, cores.all, [GROUP.name])
         stack.enter_context(running(departments))
         ports = [free_port() for _ in range(count)]
         config = world.write(folder, urls, urls["issuer"], ports[0])
@@ -204,6 +205,7 @@ async def _changed(
         found.activations += how != "rollback"
         await asyncio.sleep(chance.uniform(*APART))
         judge.replies(here.load.take())
+    await until_async("a replica to be frozen", lambda: found.freezes > 0)
     freezing.cancel()
     await asyncio.gather(freezing, return_exceptions=True)
     await _answered(here, judge, time.monotonic() + _BACK)

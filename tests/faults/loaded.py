@@ -360,7 +360,7 @@ def loaded(
     if postgresql:
         settings = {"store": postgresql, "durability": "single-node", **settings}
     with contextlib.ExitStack() as stack:
-        departments, urls = start_departments(issuer.jwks, folder, cores.all)
+        departments, urls = start_departments(issuer.jwks, folder, cores.all, [GROUP.name])
         stack.enter_context(running(departments))
         config = world.write(folder, urls, urls["issuer"], ports[0], **settings)
         adjust(config)

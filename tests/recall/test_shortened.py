@@ -79,7 +79,7 @@ async def activate(config: Path, longest: str) -> None:
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Served]:
     cores, issuer, port = Cores().all, world.Issuer(folder), free_port()
-    departments, urls = start_departments(issuer.jwks, folder, cores)
+    departments, urls = start_departments(issuer.jwks, folder, cores, [GROUP.name])
     with running(departments):
         config = world.write(folder, urls, urls["issuer"], port, limits=SHORT, rules="activated")
         asyncio.run(activate(config, "P3Y"))

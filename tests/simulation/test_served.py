@@ -96,7 +96,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     for name, value in {"STORE": f"sqlite:///{tmp_path / 'ledger.db'}", "LISTEN": f"127.0.0.1:{port}"}.items():
         monkeypatch.setenv(f"DUTYBOUND_{name}", value)
     with contextlib.ExitStack() as stack:
-        departments, urls = start_departments(issuer.jwks, tmp_path, cores.all)
+        departments, urls = start_departments(issuer.jwks, tmp_path, cores.all, [GROUP.name])
         stack.enter_context(running(departments))
         config = world.write(tmp_path, urls, urls["issuer"], port, manage=f"127.0.0.1:{manage}")
         tokens = world.tokens(tmp_path / "tokens", issuer, urls["issuer"]).read_text().split()
