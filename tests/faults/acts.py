@@ -35,7 +35,7 @@ from deploy.demo.rights import GRANT, INCOME
 from deploy.demo.supervisor import Region
 from tests.ports import free_port
 from tests.services import Postgres, postgres
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 GRANT_ALONE = GRANT.replace(", $request: ID!", "").replace(", request: $request", "")
 REVOKE = "mutation Revoke($id: ID!) { revokeConsent(id: $id) { revoked } }"
@@ -128,7 +128,7 @@ class Run:
         asking = await asyncio.to_thread(token, self._told, "labour-office", labour)
         own = [await asyncio.to_thread(self._signed_in, who) for who in self._people]
         async with httpx.AsyncClient(
-            timeout=30, limits=httpx.Limits(max_connections=200, keepalive_expiry=1)
+            timeout=PATIENCE, limits=httpx.Limits(max_connections=200, keepalive_expiry=1)
         ) as client:
             given = await asyncio.gather(*(self._granted(client, n, bearer) for n, bearer in enumerate(own)))
             began = time.monotonic()

@@ -106,7 +106,7 @@ class Scene:
     async def _ask(self, asked: list[Request]) -> Waited:
         times, ready, codes = list[float](), list[float](), Counter[str]()
         limits = httpx.Limits(max_keepalive_connections=0)  # each on a connection of its own, as a newcomer
-        async with httpx.AsyncClient(base_url=self._bad.url, timeout=30, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=self._bad.url, timeout=PATIENCE, limits=limits) as client:
 
             async def timed(into: list[float], what: Awaitable[httpx.Response]) -> None:
                 began = time.perf_counter()

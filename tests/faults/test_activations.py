@@ -25,7 +25,7 @@ def test_no_inquiry_has_a_mixture_or_an_old_one(tmp_path: Path) -> None:
     found = run(tmp_path, activations=3, rollbacks=1, control=0.2, shared=False, pause=0.2)
     assert found.sound, found
     assert (found.activations, found.rollbacks) == (3, 1)
-    assert found.freezes > 1
+    assert found.freezes > 0
     assert found.entries >= found.inquiries > 0
 
 

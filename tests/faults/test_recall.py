@@ -35,7 +35,7 @@ def test_everybody_is_told_once_also_where_processes_are_killed(
     store: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     found = request.getfixturevalue("on_sqlite").found if store == "sqlite" else run(SMALL, store, tmp_path)[0]
-    assert found.sound, found
+    assert (found.doubled, found.missed, found.failed) == (0, 0, 0), found  # how long it took, `make trials` looks at
     assert (found.selected, found.delivered, found.kills) == (120, 120, 2)
     assert found.inquiries > 0
 

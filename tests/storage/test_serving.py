@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +104,12 @@ def command(pid: int) -> bytes:
     return b""
 
 
+def connections(port: int) -> int:
+    """How many clients are connected to a loopback port, as Linux tells."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
 @pytest.fixture
 def serve(world: World, url: str, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     guard, made = Guard(), []
@@ -168,7 +173,8 @@ def test_a_stop_says_so_first_and_answers_what_it_has(world: World, url: str, se
         os.kill(market, signal.SIGSTOP)
         try:
             waiting = [pool.submit(served.ask, token, subject) for _ in range(3)]
-            time.sleep(0.2)  # they are on their way; a department that stands still tells nobody
+            # They are on their way; a department that stands still tells nobody.
+            until("them to be connected", lambda: connections(served.port) >= len(waiting))
             os.kill(served.child.pid, signal.SIGTERM)
             until("it to say that it will stop", lambda: served.status() == 503)
             during = pool.submit(served.ask, token, subject)  # it says that it will stop, and still takes them
