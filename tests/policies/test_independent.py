@@ -155,7 +155,7 @@ def check(policies: tuple[Written, list[Inquiry]]) -> None:
 
 
 @given(both)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_decide_the_matrix_and_permissions_agree_with_it(policies: tuple[Written, list[Inquiry]]) -> None:
     check(policies)
 

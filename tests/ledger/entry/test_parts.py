@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ledger.entry import entries, parts
@@ -53,6 +53,7 @@ def test_a_row_names_members_that_can_be_left_out(kind: type[Any]) -> None:
 
 
 @every_kind
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_was_taken_apart_is_put_together_as_it_was(kind: type[Any], data: st.DataObject) -> None:
     told = data.draw(values.told(kind))
@@ -66,6 +67,7 @@ def test_what_was_taken_apart_is_put_together_as_it_was(kind: type[Any], data: s
 
 
 @every_naming
+@settings(max_examples=25)
 @given(data=st.data())
 def test_nothing_of_a_subject_is_in_another_part(kind: type[Any], data: st.DataObject) -> None:
     told = data.draw(values.told(kind, named=True))
@@ -86,6 +88,7 @@ def test_nothing_of_a_subject_is_in_another_part(kind: type[Any], data: st.DataO
 
 
 @every_naming
+@settings(max_examples=25)
 @given(data=st.data())
 def test_an_erased_subject_leaves_an_entry_that_reads(kind: type[Any], data: st.DataObject) -> None:
     told = data.draw(values.told(kind, named=True))
@@ -100,6 +103,7 @@ def test_an_erased_subject_leaves_an_entry_that_reads(kind: type[Any], data: st.
 
 
 @every_naming
+@settings(max_examples=25)
 @given(data=st.data())
 def test_members_that_a_later_version_adds_are_passed_over(kind: type[Any], data: st.DataObject) -> None:
     made = parts.split(data.draw(values.told(kind, named=True)))

@@ -77,21 +77,24 @@ def test_stretches_give_what_the_whole_gives(whole: Path, processes: int) -> Non
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
-    ("statement", "named"),
+    ("processes", "statement", "named"),
     [
-        (f"UPDATE entry SET told = zeroblob(80) WHERE id = {ENTRY + 600}", "shard `1`: entry 600"),
-        (f"UPDATE entry SET at = at + 1 WHERE id = {ENTRY + 255}", "entry 255: its time was altered"),
-        (f"DELETE FROM entry WHERE id = {ENTRY + 511}", "entry 511 is missing"),
-        (f"DELETE FROM entry_requester WHERE entry = {ENTRY + 300}", "entry 300: it is missing from the index"),
-        ("UPDATE subtree SET hash = zeroblob(32) WHERE position = 1", "hash 1 of level 1"),
-        (f"UPDATE subject_key SET secret = NULL WHERE id = {_FIRST_KEY}", "entry 0: the key .* no erasure explains"),
+        (2, f"UPDATE entry SET told = zeroblob(80) WHERE id = {ENTRY + 600}", "shard `1`: entry 600"),
+        (1, f"UPDATE entry SET at = at + 1 WHERE id = {ENTRY + 255}", "entry 255: its time was altered"),
+        (1, f"DELETE FROM entry WHERE id = {ENTRY + 511}", "entry 511 is missing"),
+        (1, f"DELETE FROM entry_requester WHERE entry = {ENTRY + 300}", "entry 300: it is missing from the index"),
+        (1, "UPDATE subtree SET hash = zeroblob(32) WHERE position = 1", "hash 1 of level 1"),
+        (2, f"UPDATE subject_key SET secret = NULL WHERE id = {_FIRST_KEY}", "entry 0: the key .* no erasure explains"),
     ],
 )
-def test_several_processes_name_what_was_altered(whole: Path, tmp_path: Path, statement: str, named: str) -> None:
+def test_stretches_name_what_was_altered(
+    whole: Path, tmp_path: Path, processes: int, statement: str, named: str
+) -> None:
+    """Of a stretch's own, and of what is known of the whole, also where processes of their own find it."""
     path = altered(whole, tmp_path, statement)
     store = open_copy(path)
     with pytest.raises(VerificationFailed, match=named):
-        verify_store(store, VERIFIERS, jobs=Jobs(2, functools.partial(open_copy, path)))
+        verify_store(store, VERIFIERS, jobs=Jobs(processes, functools.partial(open_copy, path)))
     store.close()
 
 
