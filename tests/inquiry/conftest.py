@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -11,13 +12,16 @@ import pytest
 from gateway.config.oauth import IssuerSettings
 from gateway.identity.issuers import new_client
 from tests.inquiry.authenticating import Gate
-from tests.inquiry.issuer import TestIssuer
+from tests.inquiry.issuer import TestIssuer, new_keys
 from tests.inquiry.registry import Simulator
+
+keys = functools.cache(new_keys)
+"""What the issuer of each test signs by."""
 
 
 @pytest.fixture
 def issuer() -> Iterator[TestIssuer]:
-    served = TestIssuer()
+    served = TestIssuer(keys())
     yield served
     served.close()
 

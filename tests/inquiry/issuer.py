@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,18 +17,25 @@ from joserfc.jws import JWSRegistry
 _REGISTRY = JWSRegistry(algorithms=["RS256", "ES256", "EdDSA"], strict_check_header=False)
 
 
+def new_keys() -> list[Key]:
+    """A key of each kind; to make the first takes longer than most tests that sign by one."""
+    return [
+        RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"}),
+        ECKey.generate_key("P-256", {"kid": "ec", "alg": "ES256"}),
+        OKPKey.generate_key("Ed25519", {"kid": "ed"}),
+    ]
+
+
 class TestIssuer:
-    """Serves `keys` (public halves); every attribute may be changed while it runs. With `places` its metadata
-    stands there only. `asked` counts requests by path."""
+    """Serves `keys` (public halves; new ones where none are given); every attribute may be changed while it runs.
+
+    With `places` its metadata stands there only. `asked` counts requests by path.
+    """
 
     __test__ = False
 
-    def __init__(self) -> None:
-        self.keys: list[Key] = [
-            RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"}),
-            ECKey.generate_key("P-256", {"kid": "ec", "alg": "ES256"}),
-            OKPKey.generate_key("Ed25519", {"kid": "ed"}),
-        ]
+    def __init__(self, keys: Sequence[Key] = ()) -> None:
+        self.keys: list[Key] = list(keys) or new_keys()
         self.asked: Counter[str] = Counter()
         self.metadata: dict[str, Any] = {}
         self.oidc_only = False
