@@ -22,11 +22,11 @@ from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage.engines.sqlite_held import SqliteHeld
 from gateway.storage.store import open_copy
+from tests import stores
 from tests import world as worlds
 from tests.ledger.support import FaultyStore
 from tests.properties.checking import holds, is_found, staged
 from tests.properties.scenes import Scene, scenes, whole
-from tests.stores import store_at
 from tests.world import Reply, World
 
 
@@ -51,7 +51,7 @@ FAULTS = st.one_of(
 
 
 def faulty_store(path: Any) -> FaultyStore:
-    store_at(path).close()
+    stores.make(path)
     return FaultyStore(path)
 
 

@@ -25,13 +25,12 @@ from gateway.proposals.examination import Asked
 from gateway.proposals.examiner import Examiner, examined
 from gateway.rules.load import load
 from gateway.rules.sshsig import NAMESPACE
-from tests import configured
+from tests import configured, stores
 from tests.activation.test_activating import told
 from tests.docs.reading import ROOT as CHECKOUT
 from tests.docs.reading import fences
 from tests.ledger.support import verifiers
 from tests.rules.policies import copy, fewer_tests
-from tests.stores import store_at
 
 NAMES = ("costa", "ilves", "olsen")
 PAGE = CHECKOUT / "policies" / "README.md"
@@ -75,7 +74,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    store_at(tmp_path / "ledger.db").close()
+    stores.make(tmp_path / "ledger.db")
     return Office(tmp_path)
 
 

@@ -16,9 +16,8 @@ from gateway.recall.following import Following
 from gateway.recall.worker import rules_of, run
 from gateway.storage.watch import findings as kept
 from gateway.telemetry.log import Log
-from tests import configured
+from tests import configured, stores
 from tests.acts.desk import desk_on
-from tests.stores import store_at
 from tests.waiting import until_async
 from tests.watch.looks import POLICIES
 
@@ -26,7 +25,7 @@ from tests.watch.looks import POLICIES
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     key_files.generate(tmp_path / "ledger.key")
-    store_at(tmp_path / "ledger.db").close()
+    stores.make(tmp_path / "ledger.db")
     shutil.copytree(POLICIES, tmp_path / "policies")
     return configured.write(tmp_path)
 

@@ -27,8 +27,7 @@ from gateway.recall.worker import HOLD, rules_of, run
 from gateway.storage.port import Store
 from gateway.storage.store import open_file
 from gateway.telemetry.log import Log
-from tests import configured
-from tests.stores import store_at
+from tests import configured, stores
 from tests.waiting import until, until_async
 from tests.watch.looks import POLICIES
 
@@ -36,7 +35,7 @@ from tests.watch.looks import POLICIES
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     key_files.generate(tmp_path / "ledger.key")
-    store_at(tmp_path / "ledger.db").close()
+    stores.make(tmp_path / "ledger.db")
     return configured.write(tmp_path, policies=str(POLICIES))
 
 

@@ -16,8 +16,8 @@ import pytest
 from gateway.config.store_key import StoreKey
 from gateway.storage.port import Store
 from gateway.storage.store import open_store
+from tests import stores
 from tests.services import Postgres, postgres
-from tests.stores import store_at
 
 
 class Place:
@@ -125,7 +125,7 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "sqlite":
-        store_at(tmp_path / "store.db").close()
+        stores.make(tmp_path / "store.db")
         place = Place(f"sqlite:///{tmp_path / 'store.db'}")
     else:
         running: Postgres = request.getfixturevalue("server")

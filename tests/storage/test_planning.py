@@ -13,8 +13,7 @@ import gateway.storage
 from gateway import cli
 from gateway.storage import schema
 from gateway.storage.migrations.planning import _step, plan
-from tests import configured
-from tests.stores import store_at
+from tests import configured, stores
 
 
 def test_every_step_is_planned_in_order_with_what_it_does() -> None:
@@ -62,7 +61,7 @@ def test_the_command_prints_it_and_changes_nothing(tmp_path: Path, capsys: pytes
 
 def test_where_nothing_is_to_be_done_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = configured.write(tmp_path)
-    store_at(tmp_path / "ledger.db").close()
+    stores.make(tmp_path / "ledger.db")
     assert cli.main(["store", "migrate", "--plan", "--config", str(config)]) == 0
     assert "nothing is to be done" in capsys.readouterr().out
 

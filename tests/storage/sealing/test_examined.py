@@ -11,11 +11,11 @@ from gateway import cli
 from gateway.config import settings
 from gateway.ledger.proof import key_files
 from gateway.storage.store import examine_store, open_store
+from tests import stores
 from tests.configured import ORIGIN
 from tests.ledger.support import KEY, disclosed, opened
 from tests.services import postgres
 from tests.storage.conftest import Place
-from tests.stores import store_at
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_a_leaf_that_was_altered_is_found_without_the_key(
 
 
 def test_a_plain_store_with_a_key_is_told_of(tmp_path: Path, key: Path) -> None:
-    store_at(tmp_path / "store.db").close()
+    stores.make(tmp_path / "store.db")
     url = f"sqlite:///{tmp_path / 'store.db'}"
     assert "not sealed by it" in "".join(examine_store(url, "gateway.yaml", single_node=True, key=key))
     assert examine_store(url, "gateway.yaml", single_node=True) == []
