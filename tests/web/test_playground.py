@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.web.answering import ANSWER, PURPOSES, TOKEN, answering, opened, schema
 from tests.web.looking import Looking, axe, overflow
 
-LOOKS = [(width, scheme) for width in (1280, 390, 320) for scheme in ("light", "dark")]
+LOOKS = [(1280, "light"), (390, "dark"), (320, "light")]
 EVIL = '<img src=x onerror="document.title=\'run\'"><script>document.title="run"</script>'
 
 
