@@ -10,6 +10,7 @@ import pytest
 
 from tests.acts.serving import served
 from tests.proposals.test_http import Desk
+from tests.rules.policies import copy, fewer_tests
 
 RULE = """// Made up.
 @id("new")
@@ -45,7 +46,8 @@ class Draft:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with served(tmp_path, activated=True) as gateway:
+    policies = fewer_tests(copy(tmp_path / "shipped"))
+    async with served(tmp_path, policies=policies, activated=True) as gateway:
         yield Desk(tmp_path, gateway)
 
 
