@@ -42,7 +42,11 @@ def test_the_shard_of_commands_is_there_and_registered_from_the_first_start_on(o
     assert remembered(office.folder) == office.sizes()
 
 
-@pytest.mark.parametrize("command", APPENDS)
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [*(("sqlite", each) for each in APPENDS), ("postgresql", next(iter(APPENDS)))],
+    indirect=["place"],
+)
 def test_after_a_restore_a_command_goes_on_in_a_shard_that_names_the_gap(office: Office, command: str) -> None:
     """It signed another entry over those whose receipts are out."""
     office.serve(1)
