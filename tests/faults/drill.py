@@ -211,7 +211,7 @@ class Drill:
         began = time.monotonic()
         said = self.run("restore copy")
         self.found.restore_seconds = round(time.monotonic() - began, 2)
-        gaps = re.findall(r"^gap: \S+/(\S+) has (\d+) entries, and (\d+) were published", said, re.M)
+        gaps = re.findall(r"^gap: \S+/(\S+) has (\d+) entr(?:y|ies), and (\d+) were published", said, re.M)
         self.found.gaps = len(gaps)
         self.found.missing = sum(int(published) - int(there) for _, there, published in gaps)
         self.run(f"ledger erase again --receipt {receipt} --by 'B. Judge'")
