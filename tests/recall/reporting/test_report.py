@@ -60,7 +60,7 @@ HISTORY: History = [
 ]
 
 
-MORE = 4_000_000
+MORE = 3_000_000
 """Bytes: what a chunk of entries needs beside a few."""
 
 
@@ -209,16 +209,16 @@ async def test_too_many_periods_are_refused_with_what_to_do(tmp_path: Path) -> N
 
 
 async def test_memory_does_not_grow_with_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty times as many recalls need hardly more of Python's memory; whoever kept each of them would be seen."""
-    stores = [store_in(tmp_path / str(many)) for many in (200, 4_000)]
-    for many, store in zip((200, 4_000), stores, strict=True):
+    """Ten times as many recalls need hardly more of Python's memory; whoever kept each of them would be seen."""
+    stores = [store_in(tmp_path / str(many)) for many in (200, 2_000)]
+    for many, store in zip((200, 2_000), stores, strict=True):
         await entered(store, acts([Recalled("tax", 0, 9, None, None, ((1, "applied"),)) for _ in range(many)]))
-    few, all_ = peak(stores[0], 200), peak(stores[1], 4_000)
+    few, all_ = peak(stores[0], 200), peak(stores[1], 2_000)
     assert all_ < few + MORE, (few, all_)
     kept: list[object] = []
     take = report._Counting.take
     monkeypatch.setattr(report._Counting, "take", lambda *given: (kept.append(given), take(*given)))
-    assert peak(stores[1], 4_000) > few + MORE
+    assert peak(stores[1], 2_000) > few + MORE
     for store in stores:
         store.close()
 
