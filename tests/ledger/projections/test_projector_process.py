@@ -74,7 +74,7 @@ def command(folder: Path) -> list[str]:
 
 def test_killed_at_any_moment_it_goes_on_and_says_what_a_scan_says(store: Store, tmp_path: Path) -> None:
     chance, before = random.Random(7), -1
-    for _ in range(3):
+    for _ in range(2):
         with subprocess.Popen(command(tmp_path)) as process:
             until("progress", lambda least=before: next_of(store) > least)
             time.sleep(chance.random() / 50)
