@@ -15,22 +15,29 @@ query Ask($subject: IdentifierInput!) @inquiry(purpose: %s, case: "MR-NO-SUCH") 
 }
 """
 _WAITING = "query { findings(state: OPEN, first: 50) { items { id detector } } }"
+_MADE: dict[str, str] = {}
+"""By a region's sign-in, the finding that was made there: other tests' officials have findings too."""
 
 
 def finding(told: Mapping[str, Any]) -> str:
-    """Have one, and give its id."""
+    """Have one of this official, and give its id; the same one as before, while it waits for a review."""
+    region = str(told["pages"]["login_as"]["oversight"])
+    overseer = client.token(told, "oversight", "o.marin", "oversight")
+
+    def waiting() -> set[str]:
+        found = client.ask(told, overseer, _WAITING, {}).data["findings"]["items"]
+        return {str(each["id"]) for each in found if each["detector"] == DETECTOR}
+
+    before = waiting()
+    if _MADE.get(region) in before:
+        return _MADE[region]
     subject = told["subjects"]["ordinary"]
     for purpose in ("TENDER_QUALIFICATION", "LICENCE_RENEWAL") * 3:
         bearer = client.token(told, "market-regulator", "p.sorel")
         reply = client.ask(told, bearer, _ASKED % purpose, {"subject": subject})
         assert reply.codes, reply
         assert {*reply.codes} <= {"CASE_NOT_VERIFIED", "UNAUTHORIZED_FIELD_OR_TYPE"}, reply
-    overseer = client.token(told, "oversight", "o.marin", "oversight")
-
-    def seen() -> str | None:
-        found = client.ask(told, overseer, _WAITING, {}).data["findings"]["items"]
-        return next((str(each["id"]) for each in found if each["detector"] == DETECTOR), None)
-
-    found = until("the watch finds it", seen)
+    found = until("the watch finds it", lambda: next(iter(waiting() - before), None))
     assert found is not None
+    _MADE[region] = found
     return found
