@@ -293,6 +293,11 @@ class Gateway:
             "clock": lambda: self._now.doubt is None,
         }
 
+    def _ready(self) -> None:
+        """Make what the first inquiry needs, while the ledger's start waits for the disk."""
+        self._parts.rules.ready()
+        self._client()
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _pages: object) -> AsyncIterator[None]:
         take_over(self._log)
@@ -300,7 +305,7 @@ class Gateway:
         with self.link.starting() if self.link else contextlib.nullcontext():
             if self.link is not None:
                 self.drain.listen(self._settings.drain)
-            await self._ledger.start()
+            await asyncio.gather(self._ledger.start(), asyncio.to_thread(self._ready))
         watching = [asyncio.create_task(self._now.watch(self._ledger.time))]
         try:
             with self.link.starting() if self.link else contextlib.nullcontext():
