@@ -13,7 +13,7 @@ from tests.bench.journey import Lengths, Scene
 from tests.bench.processes import BenchError, Child, Cores, running, start_departments
 from tests.npm import installed
 
-SHORTEST = Lengths(0, 0, 1, 1)
+SHORTEST = Lengths(0, 0, 1, 1, starts=1)
 REST = 5
 """Milliseconds between two requests: the load is not what is tried."""
 
