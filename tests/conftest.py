@@ -91,7 +91,7 @@ _policies = configuration._policies
 
 def _fewer(place: Place) -> None:
     _policies(place)
-    fewer_tests(place.policies, "licence-renewal.yaml")
+    fewer_tests(place.policies, "licence-renewal.yaml", "subject-access.yaml")
 
 
 configuration._policies = _fewer

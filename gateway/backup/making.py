@@ -59,7 +59,7 @@ def make(settings: Settings, out: Path, *, with_keys: bool = False, key: bytes |
     signed; nothing is left then.
     """
     if os.path.lexists(out):
-        raise CommandRefused(f"`{out}` is there already; name a new folder, so that no earlier backup is lost")
+        raise CommandRefused(f"`{out}` exists already; name a new folder, so that no earlier backup is lost")
     try:
         with unfinished.folder(out.absolute().parent, UNFINISHED) as folder:
             made = _fill(settings, folder, with_keys, key)
