@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ _OTHERS = text(
     "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database()"
     " AND usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY 1"
 )
+_LISTED, _LOOK = 1.0, 0.02
+"""Seconds that PostgreSQL may still list a session that has ended, and between two looks whether it does."""
 
 
 def finish(store: Store, key: StoreKey, file: str, heard: converting.Heard) -> bool:
@@ -192,12 +195,19 @@ def _nobody_else(engine: Engine) -> None:
     """Raises `CommandRefused` where another session of this account is at the database; of SQLite that is known."""
     if engine.dialect.name == "sqlite":
         return
-    with engine.connect() as connection:
-        others = [name or "a session without a name" for name in connection.execute(_OTHERS).scalars()]
-    if others:
-        raise CommandRefused(
-            f"the database is in use ({', '.join(others)}); stop every gateway and command on it, and run this again"
-        )
+    until = time.monotonic() + _LISTED
+    while others := _others(engine):
+        if time.monotonic() >= until:
+            names = ", ".join(others)
+            raise CommandRefused(
+                f"the database is in use ({names}); stop every gateway and command on it, and run this again"
+            )
+        time.sleep(_LOOK)
+
+
+def _others(engine: Engine) -> list[str]:
+    with engine.connect() as connection:  # anew: what a transaction read of this, it reads again
+        return [name or "a session without a name" for name in connection.execute(_OTHERS).scalars()]
 
 
 def _anew(engine: Engine) -> None:

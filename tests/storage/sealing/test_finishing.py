@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +65,24 @@ def test_rows_that_were_plain_are_sealed_and_read_the_same(place: Place, key: Pa
     assert state(place) == secret.SEALED
     assert not finished(place, key)
     assert read(place.open()) == rows
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # of SQLite it is known at once
+def test_a_session_that_is_only_just_ending_is_waited_for(
+    place: Place, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted(place.open())
+    looked = list[float]()
+
+    def ended(seconds: float) -> None:
+        looked.append(seconds)
+        place.close()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(finishing, "time", SimpleNamespace(monotonic=time.monotonic, sleep=ended))
+    assert finished(place, key)
+    assert looked
+    assert state(place) == secret.SEALED
 
 
 async def test_a_ledger_goes_on_after_its_rows_were_sealed(place: Place, key: Path) -> None:
