@@ -7,6 +7,7 @@ import datetime
 
 import pytest
 
+from connectors.base import Subject
 from gateway.ledger.projections import positions
 from gateway.ledger.verify.store import verify_store
 from gateway.recall.selecting import shortening
@@ -89,13 +90,19 @@ async def test_a_period_that_had_no_end_is_shortened_too(room: Room) -> None:
     assert named(await room.select()) == [(mine, "market-regulator", "delete", ["N-1@1"])]
 
 
-async def test_shorter_longer_and_shorter_again_tells_each_answer_once(room: Room) -> None:
+async def recalled_once(room: Room) -> tuple[Subject, str]:
+    """An organisation, and the one answer about it: to be shown for three years, and recalled when that became one."""
     active(room, "P3Y", FIRST)
     who = organisation()
     first = await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
     active(room, "P1Y")
     assert await noted(room) == 1
     assert [row.inquiry for row in await room.select()] == [first]
+    return who, first
+
+
+async def test_shorter_longer_and_shorter_again_tells_each_answer_once(room: Room) -> None:
+    who, first = await recalled_once(room)
     with room.store.engine.begin() as connection:
         connection.execute(recall.update().values(outcome="refused"))
     active(room, "P3Y")  # a rollback: it is displayed again, to whoever asks now
@@ -228,12 +235,7 @@ async def test_the_day_that_was_told_tells_nobody_again(room: Room) -> None:
 async def test_nothing_is_passed_over_where_a_rebuild_begins_meanwhile(
     room: Room, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    active(room, "P3Y", FIRST)
-    who = organisation()
-    first = await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
-    active(room, "P1Y")
-    assert await noted(room) == 1
-    assert [row.inquiry for row in await room.select()] == [first]
+    who, first = await recalled_once(room)
     active(room, "P3Y")
     second = await room.answer(who, "N-1@1", since=[SINCE], until=[TOLD])
     active(room, "P1Y")
