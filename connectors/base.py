@@ -69,10 +69,10 @@ def named(said: str) -> str:
 def are_named(said: Sequence[str | int]) -> bool:
     """Whether each is already as `named` gives it, by one look at all; where it is False, each must be looked at."""
     try:
-        text = f"|{'|'.join(said)}|"  # type: ignore[arg-type]  # a number is one of the reasons to look at each
+        text = f" {' '.join(said)} "  # type: ignore[arg-type]  # a number is one of the reasons to look at each
     except TypeError:
         return False
-    if not text.isascii() or not text.isprintable() or "||" in text or "| " in text or " |" in text:
+    if not text.isascii() or not text.isprintable() or "  " in text:  # so is one that is empty, or has space around it
         return False
     return len(text) <= MOST_NAMED or max(map(len, said)) <= MOST_NAMED  # type: ignore[arg-type]
 

@@ -181,30 +181,32 @@ class Decoder:
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
         """The records about `subject`; or what is wrong with the answer, in words."""
-        return self._about(body, subject)[1]
+        rows = self._decode(body)[1]
+        records = rows if type(rows) is str else self._one(rows, subject.scheme, subject.value)
+        return records if type(records) is list else self._about(body, subject)[1]
 
     def page(self, body: bytes, subject: Subject) -> Page | str:
         """As `one`, with the way to the next page."""
-        page, records = self._about(body, subject)
-        if isinstance(records, str):
-            return records
+        page, records = self._decode(body)
+        if type(records) is not str:
+            records = self._one(records, subject.scheme, subject.value)
+        if type(records) is str:
+            page, records = self._about(body, subject)
+            if type(records) is str:
+                return records
         link = self._next(page) if self._next is not None else None
         return Page(records, str(link) if link not in (None, "") else None)
 
     def _about(self, body: bytes, subject: Subject) -> tuple[Any, list[Record] | str]:
-        """The decoded answer, and its records about `subject`; or what is wrong."""
-        page = self._decode(body)
-        records = page if isinstance(page, str) else self._one(self._records(page), subject.scheme, subject.value)
-        if isinstance(records, str):
-            page = self._taken_apart(body)
-            records = page if isinstance(page, str) else self._each(self._records(page), subject)
-        return page, records
+        """An answer of which something is wrong, read record by record, and its records about `subject`."""
+        page = self._taken_apart(body)
+        return page, page if isinstance(page, str) else self._each(self._records(page), subject)
 
     def many(self, body: bytes, subjects: tuple[Subject, ...]) -> Mapping[Subject, list[Record]] | str:
         """The records about each of several subjects of one answer; a record about any other makes all invalid."""
-        page = self._decode(body)
+        rows = self._decode(body)[1]
         asked: dict[tuple[str, str], list[Record]] = {(s.scheme, s.value): [] for s in subjects}
-        wrong = page if isinstance(page, str) else self._many(self._records(page), asked)
+        wrong = rows if isinstance(rows, str) else self._many(rows, asked)
         if wrong:
             page = self._taken_apart(body)
             for records in asked.values():
@@ -260,23 +262,24 @@ class Decoder:
                 asked[only] += found
         return None
 
-    def _decode(self, body: bytes) -> Any:
+    def _decode(self, body: bytes) -> tuple[Any, Any]:
+        """The decoded answer and its rows; or, in their place, what is wrong."""
         if self._tries:
             try:
                 page = self._strict(body)
             except (ValueError, RecursionError, ArithmeticError):
                 self._tries -= 1
             else:
-                keys = self._outer_keys + self._row_keys * len(self._records(page))
+                rows = self._records(page)
                 # Then it has no key but those that were read, and all its text was decoded, so that it is UTF-8.
-                if duplicate_keys.proves_unique(body, keys):
+                if duplicate_keys.proves_unique(body, self._outer_keys + self._row_keys * len(rows)):
                     self._tries = _STRICT_TRIES
-                    return page
+                    return page, rows
         try:
             page = self._lenient(body)
         except (ValueError, RecursionError, ArithmeticError) as error:
-            return _reason(error)
-        return duplicate_keys.check(body) or page
+            return None, _reason(error)
+        return page, duplicate_keys.check(body) or self._records(page)
 
 
 def _same(rows: Any) -> Any:

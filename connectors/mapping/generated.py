@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -131,15 +132,14 @@ def is_mandatory(child: Tree | list[Leaf]) -> bool:
 
 
 def _level(tree: Tree, strict: bool) -> list[Any]:
-    """The attributes of one level: the first leaf that reads a name, or `n<i>` for the i-th where it is a subtree."""
+    """The attributes of one level, with their types."""
     fields: list[Any] = []
-    for index, child in enumerate(tree.children.values()):
+    for name, child in _named(tree):
         if isinstance(child, Tree):
             node, mandatory = _node_type(child, strict), strict or is_mandatory(child)
-            fields.append((f"n{index}", node) if mandatory else (f"n{index}", node | None, None))
+            fields.append((name, node) if mandatory else (name, node | None, None))
         else:
             type_, mandatory = _type(child)
-            name = child[0].attribute
             fields.append((name, type_) if mandatory or strict else (name, type_, _none(type_)))
     return fields
 
@@ -216,8 +216,8 @@ def finisher(leaves: list[Leaf], tree: Tree, constant: str | None) -> Any:
         "decimals": numbers.all_of_json,
         "are_named": are_named,
         "name": Record.__post_init__,
-        "NULL": numbers.NULL,
         FieldType.DATETIME: moments.of_text,
+        **{f"no_{node}": _absent(child) for node, _, child in _nodes(tree)},
     }
     for many in (False, True):
         source = _loop(leaves, tree, constant is not None, many)
@@ -230,17 +230,15 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, many: bool) -> str:
     names = {leaf.attribute for leaf in leaves}
     if constant and not many:
         lines.append("    if scheme != constant and rows: return 'a record names another subject'")
-    decimals = dict(_raws(tree))
-    if decimals:
-        # Those of all rows are read together, and then each row gets its own.
-        lines += [
-            f"    try: d = iter(decimals([v for r in rows for v in ({', '.join(decimals.values())},)]))",
-            f"    except ValueError: return {numbers.WRONG!r}",
-            f"    for r, {', '.join(f'r.{name}' for name in decimals)} in zip(rows{', d' * len(decimals)}):",
-        ]
-    else:
-        lines.append("    for r in rows:")
-    lines += [f"        {line}" for line in ("pass", *_placed(tree))]
+    # What all rows have of names and Decimals is gathered on one way through them, and then looked at together.
+    lines += ["    names, d = [], []", "    for r in rows:"]
+    lines += [f"        {node} = {place} or no_{node}" for node, place, _ in _nodes(tree)]
+    values = list(_values(tree))
+    decimals = {leaf.attribute: value for leaf, value in values if leaf.kind == FieldType.DECIMAL}
+    for leaf, value in values:
+        if leaf.attribute not in decimals and value != f"r.{leaf.attribute}":
+            lines.append(f"        r.{leaf.attribute} = {value}")
+    lines += [f"        {place} = None" for _, place, _ in _nodes(tree) if place.startswith("r.")]
     if "s_value" in names:
         scheme = "constant" if constant else "r.s_scheme"
         other = "" if constant else " or r.s_scheme != scheme"
@@ -250,8 +248,16 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, many: bool) -> str:
     for leaf in leaves:
         lines += _checks(leaf, f"r.{leaf.attribute}", leaf.path in shared)
     document = ", r.m_id if r.m_document is None else r.m_document" if "m_document" in names else ""
+    lines.append(f"        names += r.m_id, r.m_version{document}")
+    if decimals:
+        lines += [
+            f"        d += {', '.join(decimals.values())},",
+            "    try: d = iter(decimals(d))",
+            f"    except ValueError: return {numbers.WRONG!r}",
+            f"    for r, {', '.join(f'r.{name}' for name in decimals)} in zip(rows{', d' * len(decimals)}): pass",
+        ]
     lines += [
-        f"    if not are_named([v for r in rows for v in (r.m_id, r.m_version{document})]):",
+        "    if not are_named(names):",
         "        try:",
         "            for r in rows: name(r)",
         "        except ValueError as error: return str(error)",
@@ -262,39 +268,35 @@ def _loop(leaves: list[Leaf], tree: Tree, constant: bool, many: bool) -> str:
     return "\n".join(lines)
 
 
-def _placed(tree: Tree, node: str = "r", there: str = "") -> Iterator[str]:
-    """Lines that put each value of a row into the attribute that it belongs to, where it is not there yet; no Decimals.
-
-    `there` is a condition for `node` to be there.
-    """
+def _nodes(tree: Tree, node: str = "r") -> Iterator[tuple[str, str, Tree]]:
+    """What nests in a row, from the outside in: the name of each subtree, where it stands, and what is below it."""
     for index, child in enumerate(tree.children.values()):
         if isinstance(child, Tree):
-            below, value = f"{node}n{index}", f"{node}.n{index}"
-            lines = list(_placed(child, below, "" if is_mandatory(child) else f"{below} is not None"))
-            if lines:
-                yield f"{below} = {value} if {there} else None" if there else f"{below} = {value}"
-                yield from lines
-            if node == "r":
-                yield f"{value} = None"
-            continue
-        value = f"{node}.{child[0].attribute}"
-        for leaf in child:
-            if leaf.kind != FieldType.DECIMAL and f"r.{leaf.attribute}" != value:
-                yield f"r.{leaf.attribute} = {value} if {there} else None" if there else f"r.{leaf.attribute} = {value}"
+            below = f"{node}n{index}"
+            yield below, f"{node}.n{index}", child
+            yield from _nodes(child, below)
 
 
-def _raws(tree: Tree, node: str = "r", there: str = "") -> Iterator[tuple[str, str]]:
-    """Each Decimal of a row by its attribute, and where its JSON stands; `there` is a condition for that."""
-    for index, child in enumerate(tree.children.values()):
+def _absent(tree: Tree) -> SimpleNamespace:
+    """What stands in for a subtree that a row has not: none of its values is there."""
+    return SimpleNamespace(
+        **{name: None if isinstance(child, Tree) else _none(_type(child)[0]) for name, child in _named(tree)}
+    )
+
+
+def _values(tree: Tree, node: str = "r") -> Iterator[tuple[Leaf, str]]:
+    """Each leaf, and where its value stands."""
+    for name, child in _named(tree):
         if isinstance(child, Tree):
-            value = f"{node}.n{index}"
-            also = there if is_mandatory(child) else f"{there}{' and ' if there else ''}{value} is not None"
-            yield from _raws(child, value, also)
+            yield from _values(child, f"{node}{name}")
         else:
-            value = f"{node}.{child[0].attribute}"
-            for leaf in child:
-                if leaf.kind == FieldType.DECIMAL:
-                    yield leaf.attribute, f"{value} if {there} else NULL" if there else value
+            yield from ((leaf, f"{node}.{name}") for leaf in child)
+
+
+def _named(tree: Tree) -> Iterator[tuple[str, Tree | list[Leaf]]]:
+    """What is in a tree by its attribute: that of the first leaf that reads it, or `n<i>` for the i-th that nests."""
+    for index, child in enumerate(tree.children.values()):
+        yield (f"n{index}" if isinstance(child, Tree) else child[0].attribute), child
 
 
 def _checks(leaf: Leaf, v: str, shared: bool) -> list[str]:

@@ -73,7 +73,7 @@ def all_of_json(raws: Sequence[msgspec.Raw]) -> Sequence[str | None]:
     if not _usual(written):
         return [of_json(raw) for raw in raws]
     texts = written.translate(None, b'"').decode().split(",")
-    return [None if text == "null" else text for text in texts] if b"null" in written else texts
+    return [None if text == "null" else text for text in texts] if b"n" in written else texts
 
 
 def _checked(text: str) -> str:
