@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from stdnum import lei
+from stdnum.exceptions import ValidationError
 from stdnum.iso7064 import mod_11_10, mod_97_10
 
-from gateway.catalogue.identifiers import load_schemes, validator
+from gateway.catalogue.identifiers import _plain_lei, load_schemes, validator
 from gateway.catalogue.model import IdentifierScheme
 from gateway.errors import Problem
 
@@ -94,6 +97,22 @@ def test_any_text_is_canonical_or_a_value_error(value: str) -> None:
             continue
         assert scheme.canonical(form) == form
         assert form.isascii()
+
+
+likely = st.text("0123456789ABYZabyz -.", min_size=16, max_size=20)
+
+
+@given(likely.map(lambda text: text[:18] + mod_97_10.calc_check_digits(re.sub("[^0-9A-Za-z]", "", text))) | likely)
+@example(GOOD_LEI)
+@example(GOOD_LEI + "\n")
+@example("2138-00KUD8LAJWSQ9D15")
+@example("\u0661" * 20)
+def test_a_plain_lei_is_what_the_library_gives_back_as_it_is(value: str) -> None:
+    try:
+        same = lei.validate(value) == value
+    except ValidationError:
+        same = False
+    assert _plain_lei(value) == (same and re.fullmatch("[0-9A-Z]{18}[0-9]{2}", value) is not None)
 
 
 @pytest.mark.parametrize(
