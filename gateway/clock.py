@@ -14,7 +14,9 @@ import datetime
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
+
+import msgspec
 
 from gateway.errors import Code, Refusal, StoreUnavailable
 
@@ -35,7 +37,7 @@ def machines() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-class _Reading(NamedTuple):
+class _Reading(msgspec.Struct, frozen=True, gc=False):
     ticks: float
     wall: datetime.datetime
 
@@ -128,23 +130,28 @@ class Clock:
 
     def _look(self) -> tuple[_Reading, datetime.datetime]:
         """Read the clocks, and see whether they agree."""
-        read, floor = self._read(), max(self._floor(), self._last)
-        jump = (read.wall - self._base.then(read.ticks)).total_seconds()
-        behind = (floor - read.wall).total_seconds()
-        self._differs = max(behind, abs(jump)) > MOST
+        read, floor, base = self._read(), self._floor(), self._base
+        if floor < self._last:
+            floor = self._last
+        passed = read.ticks - base.ticks
+        jump = (read.wall - base.wall).total_seconds() - passed
+        behind = (floor - read.wall).total_seconds() if floor > read.wall else 0.0
+        jumped = not -MOST <= jump <= MOST
+        self._differs = jumped or behind > MOST
         if behind > MOST:
             self._disagree(f"the machine's clock is {behind:.0f} s behind what was entered or answered last")
-        elif self._differs:
+        elif jumped:
             self._disagree(f"the machine's clock jumped: it is {_by(jump)} its monotonic one")
-        if abs(jump) > MOST or read.ticks - self._base.ticks > SETTLED:
+        if jumped or passed > SETTLED:
             self._base = read
         if self._doubt is None:
             self._good = read
         return read, floor
 
     def _tell(self, read: _Reading, floor: datetime.datetime) -> datetime.datetime:
-        self._last = max(floor, min(read.wall, self._good.then(read.ticks)))
-        return self._last
+        vouched = read.wall if self._good is read else min(read.wall, self._good.then(read.ticks))
+        self._last = told = floor if floor > vouched else vouched
+        return told
 
     def _read(self) -> _Reading:
         while True:
