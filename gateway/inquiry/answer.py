@@ -81,7 +81,7 @@ async def disclosed(
     """From the third step on: the result, answered in the way of `telling`. What it raises is answered as above."""
     requester, rules, subjects, declaration = entry.requester, serving.rules, entry.subjects, entry.declared
     # 3. facts: the case at its registry, then what is known of the subjects, and whether an emergency may go on
-    today = (now := journey.now()).astimezone(serving.zone).date()
+    today = decided_on = (now := journey.now()).astimezone(serving.zone).date()
     case = purpose.case_required and await verify_case(journey.cases, requester, purpose, declaration, subjects, today)
     facts = await known(journey, serving, subjects, now, requester, began)
     glass = await guard(journey, requester, purpose, declaration, today) if purpose.break_glass is not None else None
@@ -113,7 +113,8 @@ async def disclosed(
     today = (now := journey.now()).astimezone(serving.zone).date()
     if requester.expires <= now.timestamp():
         raise journey.authenticator.expired(requester)
-    if deciding(now).permits != decision.permits:
+    # All that a decision depends on beside the day, and the token's time above, is the same object as before.
+    if today != decided_on and deciding(now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts, telling.oneself)
     got, withheld, cautions, failures = restraining(today)
