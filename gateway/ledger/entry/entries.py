@@ -16,6 +16,7 @@ Times are RFC 3339 in UTC. Salts and digests are base64. A record is named `<dat
 from __future__ import annotations
 
 import datetime
+import operator
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -155,8 +156,11 @@ def displays(
 
 def began(until: Sequence[int | None], since: Sequence[int | None]) -> list[int | None]:
     """`Dataset.since`, of records that are displayed until these days and since those (in days since 1970-01-01)."""
-    ends = until if until and since else [None] * len(since)
-    days = [day if day is None or end is None else end - day for end, day in zip(ends, since, strict=True)]
+    days: list[int | None]
+    try:
+        days = [*map(operator.sub, until, since)] if until else [*since]
+    except TypeError:  # of some, a day is not known
+        days = [day if day is None or end is None else end - day for end, day in zip(until, since, strict=True)]
     return days[:1] if len(set(days)) == 1 else days
 
 
