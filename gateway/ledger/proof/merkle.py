@@ -43,12 +43,12 @@ class Tree:
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes | None] = ()) -> None:
         self.size, self.peaks = size, tuple(peaks)
-        self.partials = [EMPTY_ROOT]
-        rest: bytes | None = None
+        self.partials = partials = [EMPTY_ROOT]
+        sha, rest = _sha256, EMPTY_ROOT
         for peak in peaks:
             if peak is not None:
-                rest = peak if rest is None else node_hash(peak, rest)
-            self.partials.append(rest or EMPTY_ROOT)
+                rest = peak if rest is EMPTY_ROOT else sha(b"\x01" + peak + rest).digest()
+            partials.append(rest)
 
     @property
     def root(self) -> bytes:
@@ -100,6 +100,11 @@ class Growth(NamedTuple):
             return []
         partials, peaks = self.tree.partials, self.tree.peaks
         top, path = (size - 1).bit_length(), empty
+        if size == old + 1:  # what stood before is to its left, and nothing to its right
+            for peak in reversed(self.before.peaks):
+                if peak is not None:
+                    path = add(path, peak)
+            return [path]
         while top and old >> top - 1 == size - 1 >> top - 1:  # all of them are below one node
             top -= 1
             if old >> top & 1:

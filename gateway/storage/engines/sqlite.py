@@ -57,8 +57,9 @@ class SqliteStore:
         """
         return isinstance(connection, Opened) and connection.files == self._files()
 
-    def _files(self) -> tuple[tuple[int, int] | None, ...]:
-        return tuple([identity(name) for name in self._names])
+    def _files(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+        file, log = self._names
+        return identity(file), identity(log)
 
     def _checked(self, connection: sqlite3.Connection, *_: object) -> None:
         if not self._read_only and not self.current(connection):

@@ -41,6 +41,9 @@ def apply(connection: sqlite3.Connection, change: Change, vault: Vault | None) -
 
 def insert_rows(connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
     """Insert rows, many per statement: each statement gives the interpreter lock up once, however many rows it has."""
+    if len(rows) == 1:
+        connection.execute(statement, rows[0])
+        return
     at = 0
     while at < len(rows):
         count = next(size for size in _CHUNKS if size <= len(rows) - at)
