@@ -107,10 +107,11 @@ class Held(Protocol):
     async def requester(self, issuer: str, client: str) -> int:
         """The id of a requester, made where it is new, in a transaction of its own."""
 
-    def subject_keys(
-        self, shard: int, subjects: Sequence[tuple[str, str]], /
-    ) -> Sequence[SubjectKey] | asyncio.Future[Sequence[SubjectKey]]:
-        """The keys that a shard has for (scheme, value) pairs, at once or (a future) soon; none for one without."""
+    async def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
+        """The keys that a shard has for (scheme, value) pairs; none for one without."""
+
+    def subject_keys_at_once(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey] | None:
+        """The same from a store that answers in microseconds; None from any other."""
 
     def commit(self, group: Group) -> asyncio.Future[None] | None:
         """Make a group durable: None when it is (or it raises), else a future that ends when it is.

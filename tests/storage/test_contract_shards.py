@@ -194,6 +194,19 @@ async def test_keys_and_requesters_are_made_once(store: Store) -> None:
         await each.release()
 
 
+async def test_the_keys_of_subjects_are_those_of_the_shard(store: Store) -> None:
+    holding = await held(store)
+    before = await made(holding)
+    mine = [(7, before.id, "LEI", "1", b"s" * 32), (8, before.id, "LEI", "2", b"t" * 32)]
+    await commit(holding, (await group(holding, before))._replace(keys=mine))
+    asked = [("LEI", "2"), ("LEI", "3"), ("KVK", "1")]
+    found = [(8, "LEI", "2", b"t" * 32)]
+    assert [tuple(each) for each in await holding.subject_keys(before.id, asked)] == found
+    assert holding.subject_keys_at_once(before.id, asked) in (None, found)
+    assert [*await holding.subject_keys(before.id + 1, asked)] == []
+    await holding.release()
+
+
 async def test_a_reader_sees_one_moment_until_it_is_renewed(store: Store) -> None:
     holding = await held(store)
     before = await made(holding)

@@ -6,9 +6,8 @@ Invariant: what is here was read under the head's present `erasures`; whoever fi
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,7 +16,7 @@ from sqlalchemy import Table
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.stored.encryption import KEY_SIZE
-from gateway.storage.port import Change, Held
+from gateway.storage.port import Change, Held, SubjectKey
 from gateway.storage.tables import moment
 
 DAY = 86_400_000_000
@@ -135,7 +134,20 @@ class Keyring:
                 await self._learn_day(held, floor // DAY)
             if pending.by not in self._requesters:
                 self._requesters[pending.by] = await held.requester(*pending.by)
-        await self._learn_subjects(held, ((each.scheme, each.value) for pending in group for each in pending.subjects))
+        if missing := self._missing(group):
+            self._learned(missing, await held.subject_keys(self._shard, missing))
+
+    def learn_at_once(self, held: Held, group: Sequence[Pending]) -> bool:
+        """Fetch the keys of a group's subjects, where the store has them at once; whether there were any to fetch.
+
+        Raises `StoreUnavailable`.
+        """
+        missing = self._missing(group)
+        stored = held.subject_keys_at_once(self._shard, missing) if missing else None
+        if stored is None:
+            return False
+        self._learned(missing, stored)
+        return True
 
     async def _learn_day(self, held: Held, day: int) -> None:
         period = moment(day * DAY).date().isoformat()
@@ -146,13 +158,12 @@ class Keyring:
             del self._days[next(iter(self._days))]
         self._days[day] = (id_, AESGCM(secret))
 
-    async def _learn_subjects(self, held: Held, wanted: Iterable[tuple[str, str]]) -> None:
+    def _missing(self, group: Sequence[Pending]) -> list[tuple[str, str]]:
         # One by one: a difference with the keys of a dict would walk all of them.
-        missing = [subject for subject in set(wanted) if subject not in self._subjects]
-        if missing:
-            stored = held.subject_keys(self._shard, missing)
-            if isinstance(stored, asyncio.Future):
-                stored = await stored
-            for id_, scheme, value, secret in stored:
-                self._subjects[scheme, value] = (id_, AESGCM(secret))
-            self._keyless.update(subject for subject in missing if subject not in self._subjects)
+        named = {(each.scheme, each.value) for pending in group for each in pending.subjects}
+        return [subject for subject in named if subject not in self._subjects]
+
+    def _learned(self, asked: list[tuple[str, str]], stored: Sequence[SubjectKey]) -> None:
+        for id_, scheme, value, secret in stored:
+            self._subjects[scheme, value] = (id_, AESGCM(secret))
+        self._keyless.update(subject for subject in asked if subject not in self._subjects)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -168,7 +168,14 @@ class Shard:
             raise LedgerUnavailable(f"the store takes no entries ({error})") from error
 
     def prepare(self, group: Sequence[Pending]) -> Batch:
-        """Make a group ready; raises `Unlearned`, which `enter` mends."""
+        """Make a group ready; raises `Unlearned`, which `enter` mends, and `LedgerUnavailable`."""
+        try:
+            return prepare(self._head, self._now, self._signer, self._keyring, group)
+        except Unlearned:
+            with self._learning():
+                learned = self._keyring.learn_at_once(self._held, group)
+            if not learned:
+                raise
         return prepare(self._head, self._now, self._signer, self._keyring, group)
 
     def write(self, batch: Batch) -> asyncio.Future[None] | None:
@@ -227,8 +234,13 @@ class Shard:
 
     async def learn(self, group: Sequence[Pending]) -> None:
         """Fetch, or make, the keys and requesters' ids that a group needs. Raises `LedgerUnavailable`."""
-        try:
+        with self._learning():
             await self._keyring.learn(self._held, group, self._head.floor)
+
+    @contextlib.contextmanager
+    def _learning(self) -> Iterator[None]:
+        try:
+            yield
         except StoreUnavailable as error:
             self._attempt = self._head
             raise LedgerUnavailable(f"the store did not take a new key or requester ({error})") from error

@@ -330,10 +330,10 @@ class PostgresHeld:
             )
         return found
 
-    def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> asyncio.Future[Sequence[SubjectKey]]:
-        return self._loop.create_task(self._subject_keys(shard, list(subjects)))
+    def subject_keys_at_once(self, _shard: int, _subjects: Sequence[tuple[str, str]], /) -> None:
+        return None
 
-    async def _subject_keys(self, shard: int, subjects: list[tuple[str, str]]) -> Sequence[SubjectKey]:
+    async def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
         vault = self._store.vault
         asked = [columns.sealed(vault, _ASKED_AT, subject) for subject in subjects]
         schemes, values = [scheme for scheme, _ in asked], [value for _, value in asked]

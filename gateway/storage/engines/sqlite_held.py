@@ -208,7 +208,10 @@ class SqliteHeld:
 
         return await self._run(work)
 
-    def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
+    async def subject_keys(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
+        return self.subject_keys_at_once(shard, subjects)
+
+    def subject_keys_at_once(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
         with reported():
             execute, vault, found = self._hasty.execute, self._store.vault, list[SubjectKey]()
             for scheme, value in subjects:

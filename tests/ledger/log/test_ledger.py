@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import LedgerUnavailable
+from gateway.errors import LedgerUnavailable, Refusal
 from gateway.ledger.proof.leaf import open_extra
 from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import open_note, parse_checkpoint
@@ -19,7 +19,18 @@ from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.ledger.stored import read
 from gateway.storage.engines import sqlite_held
 from gateway.storage.engines.sqlite import SqliteStore
-from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, faulty_store_in, number_of, opened, store_in
+from tests.ledger.support import (
+    AT,
+    BY,
+    KEY,
+    ORIGIN,
+    VERIFIERS,
+    disclosed,
+    faulty_store_in,
+    number_of,
+    opened,
+    store_in,
+)
 from tests.ledgers import ledger_on
 from tests.waiting import until_async
 
@@ -148,6 +159,29 @@ async def test_a_failing_store_gives_no_receipt_and_the_next_group_goes_on(
     assert list(kept.values()) == [b"before", *lost, b"after"]
     assert kept[before.index] == told_by(before)
     assert kept[after.index] == told_by(after)
+
+
+@ways
+async def test_a_new_subject_whose_key_cannot_be_looked_up_is_refused_and_the_next_goes_on(
+    tmp_path: Path, way: dict[str, float]
+) -> None:
+    store = faulty_store_in(tmp_path)
+    async with opened(store, **way) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+
+        def fault(statement: str) -> None:
+            if "FROM subject_key" in statement:
+                store.fault = None
+                raise sqlite3.OperationalError("disk I/O error")
+
+        store.fault = fault
+        with pytest.raises(Refusal) as caught:
+            await disclosed(ledger, 1)
+        assert "a new key" in str(caught.value.__cause__)
+        assert not ledger.healthy
+        await disclosed(ledger, 2)
+        assert ledger.healthy
+    assert len(stored(store)) == 2
 
 
 async def test_it_finds_out_by_itself_that_the_store_is_back(tmp_path: Path) -> None:
