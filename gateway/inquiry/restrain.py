@@ -46,33 +46,49 @@ class _Ends(dict[datetime.date | None, datetime.date | None]):
         return end
 
 
-class _Over(dict[datetime.date | None, bool]):
-    """Whether a record of an effective date is not displayed on one day, for one maximum."""
+_OVER = datetime.date.min
+"""In the place of a last day of display: a record is not displayed."""
+
+
+class _Shown(dict[datetime.date | None, datetime.date | None]):
+    """The same of what is displayed on one day; `_OVER` of what is not."""
 
     def __init__(self, longest: Period | None, today: datetime.date) -> None:
         self._ends, self._today = _ends(longest), today
 
-    def __missing__(self, effective: datetime.date | None) -> bool:
+    def __missing__(self, effective: datetime.date | None) -> datetime.date | None:
         if len(self) >= _KEPT_DATES:
             self.clear()
         end = self._ends[effective]
         # Without an effective date, or with one to come, no period of display runs today.
-        over = self[effective] = effective is None or effective > self._today or (end is not None and end < self._today)
-        return over
+        if effective is None or effective > self._today or (end is not None and end < self._today):
+            end = _OVER
+        self[effective] = end
+        return end
 
 
 _ends = lru_cache(maxsize=256)(_Ends)
-_over = lru_cache(maxsize=256)(_Over)
+_shown = lru_cache(maxsize=256)(_Shown)
+
+
+def _days(longest: _Ends | _Shown | None, records: Sequence[Record]) -> list[datetime.date | None]:
+    if longest is None:
+        return [None] * len(records)
+    return [longest[record.m_effective] for record in records]
 
 
 class Release(msgspec.Struct, frozen=True, gc=False):
-    """What the restraints look at: one subject's records of one dataset, on the day of release."""
+    """What the restraints look at: one subject's records of one dataset, on the day of release.
+
+    `until` has the last day of display of each record, `_OVER` where it is not displayed.
+    """
 
     dataset: Dataset
     purpose: Purpose
     facts: SubjectFacts
     today: datetime.date
     records: Sequence[Record]
+    until: Sequence[datetime.date | None]
 
 
 class Restraint(NamedTuple):
@@ -94,19 +110,19 @@ def _shows(record: Record, attribute: str) -> bool:
 
 
 def _display_ended(release: Release) -> Sequence[int]:
-    display = release.dataset.display
-    if display is None:
+    until = release.until
+    if _OVER not in until:
         return ()
-    over = _over(display.max, release.today)
-    return [
-        at for at, record in enumerate(release.records) if over[record.m_effective] and _shows(record, "m_effective")
-    ]
+    return [at for at, record in enumerate(release.records) if until[at] is _OVER and _shows(record, "m_effective")]
 
 
 def _no_source_document(release: Release) -> Sequence[int]:
     if release.dataset.nature != "adverse":
         return ()
-    return [at for at, record in enumerate(release.records) if not record.m_document and _shows(record, "m_document")]
+    documents = [record.m_document for record in release.records]
+    if all(documents):
+        return ()
+    return [at for at, record in enumerate(release.records) if not documents[at] and _shows(record, "m_document")]
 
 
 def _withdrawn(release: Release) -> Sequence[int]:
@@ -156,21 +172,23 @@ def restrain(
     shown, `None` where the dataset has no maximum. `Withheld.record` and `Caution.record` are the record's id.
     Where a record that is not withheld is faulty, nothing of the dataset is released.
     """
-    release = Release(dataset, purpose, facts, today, records)
+    display = dataset.display
+    until = _days(None if display is None else _shown(display.max, today), records)
+    release = Release(dataset, purpose, facts, today, records, until)
     reasons: dict[int, str] = {}
     for restraint in restraints:
         for at in restraint.withholds(release):
             reasons.setdefault(at, restraint.name)
-    shown = list(records)
     withheld: list[Withheld] = []
     if reasons:
-        shown = [record for at, record in enumerate(records) if at not in reasons]
         for at in sorted(reasons):
             record, faulty = records[at], isinstance(records[at], Faulty)
             withheld.append(Withheld(subject, dataset.id, record.m_id, record.m_version, reasons[at], faulty))
-    if (wrong := _faulty(shown)) is not None:
+        records = [record for at, record in enumerate(records) if at not in reasons]
+        until = [day for at, day in enumerate(until) if at not in reasons]
+    if (wrong := _faulty(records)) is not None:
         return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), withheld, []
-    released, cautions = _released(dataset, facts, shown)
+    released, cautions = _released(dataset, facts, records, until)
     return released, withheld, cautions
 
 
@@ -191,12 +209,15 @@ def tell_oneself(
     if (wrong := _faulty(records)) is not None:
         return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), [], []
     others = msgspec.structs.replace(purpose, overdue_objection="withhold")
-    release = Release(dataset, others, facts, today, records)
+    display = dataset.display
+    until = _days(None if display is None else _shown(display.max, today), records)
+    release = Release(dataset, others, facts, today, records, until)
     by_others: list[tuple[str, ...]] = [()] * len(records)
     for restraint in restraints:
         for at in restraint.withholds(release):
             by_others[at] += (restraint.name,)
-    released, cautions = _released(dataset, facts, list(records))
+    until = _days(None if display is None else _ends(display.max), records)
+    released, cautions = _released(dataset, facts, records, until)
     released.from_others = by_others
     withheld = [
         Withheld(subject, dataset.id, record.m_id, record.m_version, name)
@@ -214,22 +235,22 @@ def _faulty(records: Sequence[Record]) -> Faulty | None:
     return None
 
 
-def _released(dataset: Dataset, facts: SubjectFacts, shown: list[Record]) -> tuple[Released, list[Caution]]:
+def _released(
+    dataset: Dataset, facts: SubjectFacts, shown: Sequence[Record], until: list[datetime.date | None]
+) -> tuple[Released, list[Caution]]:
     disputed = [False] * len(shown)
     # An overdue objection is an open one, whichever of the two sets the facts name it in.
     if facts.disputed or facts.overdue:
         for at in _named(dataset, shown, facts.disputed | facts.overdue):
             disputed[at] = True
-    if dataset.display is None:
-        until: list[datetime.date | None] = [None] * len(shown)
-    else:
-        ends = _ends(dataset.display.max)
-        until = [ends[record.m_effective] for record in shown]
-    cautions = [
-        Caution(dataset.id, record.m_id, disputed[at], record.m_mitigation)
-        for at, record in enumerate(shown)
-        if record.m_mitigation or disputed[at]
-    ]
+    mitigation = [record.m_mitigation for record in shown]
+    cautions: list[Caution] = []
+    if any(mitigation) or True in disputed:
+        cautions = [
+            Caution(dataset.id, record.m_id, disputed[at], mitigation[at])
+            for at, record in enumerate(shown)
+            if mitigation[at] or disputed[at]
+        ]
     return Released(shown, until, disputed), cautions
 
 
@@ -256,13 +277,13 @@ def restrain_all(
     for subject, dataset, _ in decision.permits:
         records = fetched[subject, dataset]
         if isinstance(records, Failure):
-            got[subject, dataset] = records
-            failures.append((datasets[dataset].department, dataset, records))
-            continue
-        released, held, told = one(datasets[dataset], purpose, subject, records, facts.subjects[subject], today)
-        got[subject, dataset] = released
-        if isinstance(released, Failure):
-            failures.append((datasets[dataset].department, dataset, released))
-        withheld += held
-        cautions += told
+            outcome: Outcome = records
+        else:
+            known = facts.subjects[subject]
+            outcome, held, told = one(datasets[dataset], purpose, subject, records, known, today)
+            withheld += held
+            cautions += told
+        if isinstance(outcome, Failure):
+            failures.append((datasets[dataset].department, dataset, outcome))
+        got[subject, dataset] = outcome
     return got, withheld, cautions, failures

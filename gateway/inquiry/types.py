@@ -189,7 +189,7 @@ class Released(msgspec.Struct):
     `from_others`, of a subject's look at itself: the restraints by which others are not shown each of them.
     """
 
-    records: list[Record]
+    records: Sequence[Record]
     display_until: list[datetime.date | None]
     disputed: list[bool]
     from_others: Sequence[tuple[str, ...]] = ()
