@@ -114,8 +114,8 @@ class Admission:
                 full = max(full, _free_again(tally, frequency, at))
         if full:
             raise exceeded(purpose, full)
-        for official, windows, reach in found.bounded:
-            reach.check(purpose.name, windows, [past.last(official) for past in found.pasts], at)
+        for bounded in found.bounded:
+            bounded.reach.check(purpose.name, bounded.windows, bounded.asked, at)
         self.known.mark(purpose, asked, found)
         return Reservation(counted=True)
 

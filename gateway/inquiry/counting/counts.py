@@ -106,7 +106,9 @@ class Past:
 
     def last(self, official: int | None) -> float:
         """When an official (None: anybody) asked last; 0 for never."""
-        return self._asked if official is None else (self._officials or {}).get(official, 0.0)
+        if official is None:
+            return self._asked
+        return 0.0 if self._officials is None else self._officials.get(official, 0.0)
 
     def retried(self, retry: int | None, case: int | None, now: float) -> bool:
         """Whether it is a retry of what was counted."""

@@ -19,7 +19,9 @@ import logging
 import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.counting.counts import Asked, Past, longest, micros
@@ -41,15 +43,19 @@ _NEVER = 900.0
 """Seconds after which an inquiry that was counted, and is in no entry, never will be: none takes so long."""
 
 
-class Bounded(NamedTuple):
-    """One whose reach is bounded: an official (None: all of the requester's), by these two windows."""
+class Bounded(msgspec.Struct, frozen=True, gc=False):
+    """One whose reach is bounded: an official (None: all of the requester's), by these two windows.
+
+    `asked` is when that official asked last about each subject; 0 for never.
+    """
 
     official: int | None
     windows: tuple[Window, ...]
     reach: Reach
+    asked: list[float]
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """All that an inquiry is counted against."""
 
     pasts: list[Past]
@@ -98,7 +104,7 @@ class Known:
                 reach = self._reaches[who] = Reach()
             else:
                 self._reaches.move_to_end(who)
-            bounded.append(Bounded(official, found, reach))
+            bounded.append(Bounded(official, found, reach, [past.last(official) for past in pasts]))
         return Found(pasts, bounded)
 
     def load(self, purpose: Purpose, asked: Asked) -> list[asyncio.Future[Any]]:
@@ -135,18 +141,16 @@ class Known:
     def mark(self, purpose: Purpose, asked: Asked, found: Found) -> None:
         """Count an inquiry."""
         case = asked.about_case if purpose.case_required else None
+        pending = 0 if self._rows is None else 1
         for bounded in found.bounded:
-            last = [past.last(bounded.official) for past in found.pasts]
-            at = bounded.reach.mark(bounded.windows, last, asked.at)
+            at = bounded.reach.mark(bounded.windows, bounded.asked, asked.at)
+            bounded.reach.pending += pending
             for past in found.pasts:
                 past.ask(bounded.official, at)
         for past in found.pasts:
             past.count(purpose.frequency, case, asked.retry, asked.at)
-        if self._rows is not None:
-            for past in found.pasts:
-                past.pending += 1
-            for bounded in found.bounded:
-                bounded.reach.pending += 1
+            past.pending += pending
+        if pending:
             self._marks.append(asked)
 
     async def fill(self, *, alone: bool = False) -> None:

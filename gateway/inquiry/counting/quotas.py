@@ -26,17 +26,16 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 
 class Window(NamedTuple):
-    """One quota, of an `official` or of a requester; `seconds` is its length, `most` its subjects."""
+    """One quota, of an `official` or of a requester; `seconds` is its length, `most` its subjects.
+
+    `width` is the length of its slots, in microseconds.
+    """
 
     name: str
     official: bool
     seconds: float
     most: int
-
-    @property
-    def width(self) -> int:
-        """The length of its slots, in microseconds."""
-        return width(self.most, self.seconds)
+    width: int
 
 
 @functools.lru_cache(maxsize=256)
@@ -44,9 +43,13 @@ def windows(quotas: Quotas) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
     """What an inquiry counts against: its official's, where it has one, and its requester's."""
     official, requester = quotas.official, quotas.requester
     return (
-        (Window("official-hour", True, HOUR, official.hour), Window("official-day", True, DAY, official.day)),
-        (Window("requester-hour", False, HOUR, requester.hour), Window("requester-day", False, DAY, requester.day)),
+        (_window("official-hour", True, HOUR, official.hour), _window("official-day", True, DAY, official.day)),
+        (_window("requester-hour", False, HOUR, requester.hour), _window("requester-day", False, DAY, requester.day)),
     )
+
+
+def _window(name: str, official: bool, seconds: float, most: int) -> Window:
+    return Window(name, official, seconds, most, width(most, seconds))
 
 
 def exceeded(purpose: str, window: Window, free: float) -> Refusal:
@@ -70,22 +73,20 @@ class Reach:
     def __init__(self) -> None:
         self.hour, self.day, self.latest, self.pending = Tally(), Tally(), 0.0, 0
 
-    def tally(self, window: Window) -> Tally:
-        """Of the hour, or of the day."""
-        return self.hour if window.seconds == HOUR else self.day
-
     def check(self, purpose: str, found: Iterable[Window], asked: Sequence[float], at: float) -> None:
         """Raise `Refusal` where one more inquiry, at epoch second `at`, would go over a quota. Marks nothing.
 
         `asked` is when each of its subjects was asked about last, 0 where it never was.
         """
         for window in found:
-            tally, until = self.tally(window), at - window.seconds
+            _, _, seconds, most, wide = window
+            tally, until = self.hour if seconds == HOUR else self.day, at - seconds
             tally.drop(until)
-            wide = window.width
+            if tally.total + len(asked) <= most:  # even if all of them are new
+                continue
             within = [slot for each in asked if (slot := slotted(each, wide)) > until]
             new = len(asked) - len(within)
-            if new and tally.total + new > window.most:
+            if new and tally.total + new > most:
                 raise exceeded(purpose, window, _free(tally, window, within, new, at))
 
     def mark(self, found: Iterable[Window], asked: Sequence[float], at: float) -> float:
@@ -95,8 +96,8 @@ class Reach:
         window ends sooner because of it.
         """
         at = self.latest = max(at, self.latest)
-        for window in found:
-            tally, until, wide = self.tally(window), at - window.seconds, window.width
+        for _, _, seconds, _, wide in found:
+            tally, until = self.hour if seconds == HOUR else self.day, at - seconds
             tally.drop(until)
             for each in asked:
                 if (slot := slotted(each, wide)) > until:
@@ -106,7 +107,7 @@ class Reach:
 
     def fill(self, window: Window, found: Iterable[tuple[int, int]]) -> None:
         """Take what the store has of a window: times, in microseconds and of this width, and how many each."""
-        tally = self.tally(window)
+        tally = self.hour if window.seconds == HOUR else self.day
         for at, count in found:
             tally.add(at / 1e6, count)
         if tally.times and window.width == 1:

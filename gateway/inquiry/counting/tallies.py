@@ -35,24 +35,27 @@ class Tally:
 
     def add(self, at: float, count: int = 1) -> None:
         """One that comes after later ones counts as the latest: none ends sooner than those before it."""
-        if self.times and self.times[-1] >= at:
+        times = self.times
+        if times and times[-1] >= at:
             self.counts[-1] += count
         else:
-            self.times.append(at)
+            times.append(at)
             self.counts.append(count)
         self.total += count
 
     def remove(self, at: float) -> None:
         """Take one out that was added at a time; where that is not known to the moment, one from surely before it."""
-        place = bisect_left(self.times, at)
-        if place == len(self.times) or self.times[place] != at:
-            place = bisect_right(self.times, at - UNSURE) - 1
+        times, counts = self.times, self.counts
+        place = bisect_left(times, at)
+        if place == len(times) or times[place] != at:
+            place = bisect_right(times, at - UNSURE) - 1
             if place < 0:
                 return  # then it counts twice, for a while
-        self.counts[place] -= 1
         self.total -= 1
-        if not self.counts[place]:
-            del self.times[place], self.counts[place]
+        if counts[place] > 1:
+            counts[place] -= 1
+        else:
+            del times[place], counts[place]
 
     def drop(self, until: float) -> None:
         """Leave out what is not later than a time."""
