@@ -109,11 +109,10 @@ async def disclosed(
     others = await telling.others() if telling.others is not None else None
     steps.done("fetch")
 
-    # 7. restrain, at this moment: what ended while departments answered is not released
+    # 7. restrain, at this moment. Permits end with the token or the day: what else they depend on is the same object
     today = (now := journey.now()).astimezone(serving.zone).date()
     if requester.expires <= now.timestamp():
         raise journey.authenticator.expired(requester)
-    # All that a decision depends on beside the day, and the token's time above, is the same object as before.
     if today != decided_on and deciding(now).permits != decision.permits:
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts, telling.oneself)

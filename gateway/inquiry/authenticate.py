@@ -17,10 +17,10 @@ from collections.abc import Callable, Collection, Container, Iterable
 from typing import Any
 
 import msgspec
-from cachetools import LRUCache
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from gateway.bounds.recent import Recent
 from gateway.config.oauth import MAX_LIFETIME
 from gateway.errors import Code, IssuerUnavailable, Refusal, Unfit
 from gateway.identity import certificates
@@ -104,7 +104,7 @@ class Authenticator:
         self._clock = clock
         self._proofs = proofs
         self._client_certificates = client_certificates
-        self._verified: LRUCache[bytes, _Verified] = LRUCache(remembered)
+        self._verified: Recent[bytes, _Verified] = Recent(remembered)
 
     def credentials(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         """The `Authorization` header of an ASGI header list (lower-case names), or `None`; several are refused."""
@@ -154,7 +154,7 @@ class Authenticator:
         now = self._clock().timestamp()
         known = self._verified.get(digest)
         if known is None or known.until <= now or not known.issuer.in_force(known.thumbprint, now):
-            known = self._verified[digest] = await self._verify(authorization, now)
+            known = self._verified.keep(digest, await self._verify(authorization, now))
         else:
             known.issuer.freshen(now)
         return known

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from cachetools import LRUCache
 
 from connectors.base import Failure, Subject
+from gateway.bounds.recent import Recent
 from gateway.inquiry.document.projection import Projection
 from gateway.inquiry.document.shapes import Root, SubjectSelection, Variant
 from gateway.inquiry.types import Decision, Outcome, SubjectDecision
@@ -39,7 +39,7 @@ class Renderer:
     def __init__(self, departments: Mapping[str, str], keep: int = 4096) -> None:
         """`departments` names the department of each dataset."""
         self._departments = departments
-        self._projections: LRUCache[tuple[SubjectSelection, SubjectDecision], Projection] = LRUCache(keep)
+        self._projections: Recent[tuple[SubjectSelection, SubjectDecision], Projection] = Recent(keep)
 
     def render(
         self,
@@ -74,7 +74,7 @@ class Renderer:
     def _projection(self, selection: SubjectSelection, decision: SubjectDecision) -> Projection:
         projection = self._projections.get((selection, decision))
         if projection is None:
-            projection = self._projections[selection, decision] = Projection(selection, decision)
+            projection = self._projections.keep((selection, decision), Projection(selection, decision))
         return projection
 
     def _failed(self, path: list[str | int], failure: Failure, dataset: str) -> dict[str, Any]:

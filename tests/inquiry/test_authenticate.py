@@ -302,7 +302,7 @@ async def test_the_memory_of_tokens_is_bounded_and_holds_no_token(gate: Gate, is
     tokens = [issuer.token(jti=str(n)) for n in range(12)]
     for token in tokens:
         await gate(token)
-    remembered = gate.authenticator._verified
+    remembered = gate.authenticator._verified._found
     assert len(remembered) == 8
     assert {len(key) for key in remembered} == {32}
 

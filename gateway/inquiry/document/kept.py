@@ -8,10 +8,11 @@ comes among those that stay. What is made of a document weighs what its text has
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
-from cachetools import Cache, LRUCache
+from cachetools import LRUCache
 from graphql import DocumentNode
 
 ONCE = 16
@@ -35,7 +36,8 @@ class Weighed(Generic[_T]):
     """Values by name, as many as their weight allows."""
 
     def __init__(self, most: int = WEIGHT) -> None:
-        self._found: LRUCache[Hashable, tuple[_T, int]] = LRUCache(most, getsizeof=lambda of: of[1])
+        self._found: OrderedDict[Hashable, tuple[_T, int]] = OrderedDict()
+        self._most, self._weight = most, 0
 
     def __contains__(self, name: Hashable) -> bool:
         return name in self._found
@@ -43,17 +45,26 @@ class Weighed(Generic[_T]):
     def get(self, name: Hashable) -> _T | None:
         """The value of that name; None where there is none."""
         found = self._found.get(name)
-        return None if found is None else found[0]
+        if found is None:
+            return None
+        self._found.move_to_end(name)
+        return found[0]
 
     def all(self) -> list[_T]:
-        """All values, those last that were kept last; none counts as asked for by it."""
-        return [Cache.__getitem__(self._found, name)[0] for name in self._found]
+        """All values, those last that were used last; none counts as asked for by it."""
+        return [value for value, _ in self._found.values()]
 
     def keep(self, name: Hashable, value: _T, characters: int) -> None:
         """Keep a value made from a text of so many characters, unless that alone is too much."""
         weight = max(LEAST, characters)
-        if weight <= self._found.maxsize:
-            self._found[name] = value, weight
+        if weight > self._most:
+            return
+        if name in self._found:
+            self._weight -= self._found.pop(name)[1]
+        self._found[name] = value, weight
+        self._weight += weight
+        while self._weight > self._most:
+            self._weight -= self._found.popitem(last=False)[1][1]
 
 
 class SentAgain(Generic[_T]):

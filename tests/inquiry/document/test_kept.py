@@ -93,7 +93,7 @@ def test_weight_is_never_over_its_bound(steps: list[tuple[int, int]]) -> None:
         weighed.keep(name, characters, characters)
         if characters <= 4 * LEAST:
             model[name] = characters
-        assert weighed._found.currsize <= 4 * LEAST
+        assert weighed._weight == sum(weight for _, weight in weighed._found.values()) <= 4 * LEAST
         if weighed.get(name) is not None:
             assert weighed.get(name) == model[name]
         assert (name in weighed) is (weighed.get(name) is not None)
