@@ -143,7 +143,7 @@ class Gateway:
         self._maker = Maker()
         heard, shard = self._states.of("rules"), lambda: self._ledger.shard
         self._following = Following(
-            store.engine, self._load, self._exchange, heard, self._seconds, shard, lambda: self._departments.now.digest
+            store, self._load, self._exchange, heard, self._seconds, shard, lambda: self._departments.now.digest
         )
         self._following.begin(parts.epoch, parts.rules.digest, first)
         self._graphql = GraphQLEndpoint(

@@ -18,12 +18,15 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation.stored import Stored, stored, stored_as
 from gateway.errors import ConfigurationError, StoreUnavailable
+from gateway.storage.looking import Looking
+from gateway.storage.port import Store
 from gateway.storage.rules import rulesets
+from gateway.storage.statement import Statement
 from gateway.storage.subjects.facts import fact_head
 
 EVERY = 0.3
@@ -39,10 +42,14 @@ Heard = Callable[[str, str | None], None]
 
 
 class Seen(NamedTuple):
-    """The store's epoch, and the digest of what was stored last."""
+    """The store's epoch, and how many rule sets it has, of which none ever goes."""
 
     epoch: int
-    newest: str | None
+    stored: int
+
+
+_SEEN = Statement(select(fact_head.c.epoch, select(func.count(rulesets.rule_set.c.digest)).scalar_subquery()))
+_NEWEST = select(rulesets.rule_set.c.digest).order_by(rulesets.rule_set.c.at.desc()).limit(1)
 
 
 class Following(Generic[T]):
@@ -54,7 +61,7 @@ class Following(Generic[T]):
 
     def __init__(
         self,
-        engine: Engine,
+        store: Store,
         load: Callable[[Stored], Awaitable[T]],
         exchange: Callable[[int, T], Awaitable[None]],
         heard: Heard,
@@ -62,12 +69,13 @@ class Following(Generic[T]):
         shard: Callable[[], str],
         sources: Callable[[], str] = str,
     ) -> None:
-        self._engine, self._load, self._exchange, self._heard = engine, load, exchange, heard
+        self._engine, self._load, self._exchange, self._heard = store.engine, load, exchange, heard
+        self._looking = Looking(store, _SEEN)
         self._now, self._shard, self._sources = now, shard, sources
         self.epoch, self.digest, self._since = 0, "", 0
         self.hindrance: str | None = None
         self._kept: OrderedDict[str, T] = OrderedDict()
-        self._useless: str | None = None
+        self._stored = 0
         self._ahead: asyncio.Task[None] | None = None
         self._advanced = asyncio.Condition()
         self._wake = asyncio.Event()
@@ -108,24 +116,30 @@ class Following(Generic[T]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                await self.look()
-            except (StoreUnavailable, SQLAlchemyError) as error:
-                self._heard("", type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY):
-                    await self._wake.wait()
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self.look()
+                except (StoreUnavailable, SQLAlchemyError) as error:
+                    self._heard("", type(error).__name__)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(EVERY):
+                        await self._wake.wait()
+        finally:
+            await asyncio.to_thread(self._looking.close)
 
     async def look(self) -> None:
         """Switch to the active rule set, where it is another; returns what is served. Raises what the store does."""
-        seen = await asyncio.to_thread(self._seen)
+        (row,) = await asyncio.to_thread(self._looking.rows)
+        seen = Seen._make(row)
         if seen.epoch and seen.epoch != self.epoch and self._due():
             await self._advance()
         elif seen.epoch == self.epoch:
             await self._settled(None)
-            self._look_ahead(seen.newest)
+            if seen.stored != self._stored and self._ahead is None:
+                self._look_ahead(await asyncio.to_thread(self._newest))
+                self._stored = seen.stored
         if time.monotonic() - self._told > TELL:
             await self._tell()
 
@@ -153,9 +167,8 @@ class Following(Generic[T]):
 
     def _look_ahead(self, newest: str | None) -> None:
         """Load what was stored last before it is active, if it ever is; what is wrong with it is told then."""
-        if newest is None or newest in self._kept or newest == self._useless or self._ahead is not None:
-            return
-        self._ahead = asyncio.create_task(self._loaded_ahead(newest), name=newest)
+        if newest is not None and newest not in self._kept:
+            self._ahead = asyncio.create_task(self._loaded_ahead(newest), name=newest)
 
     async def _loaded_ahead(self, digest: str) -> None:
         try:
@@ -163,7 +176,7 @@ class Following(Generic[T]):
             if found is not None:
                 self._keep(digest, await self._load(found))
         except (ConfigurationError, StoreUnavailable):
-            self._useless = digest
+            """It is told where it is activated."""
         finally:
             self._ahead = None
 
@@ -186,10 +199,9 @@ class Following(Generic[T]):
         async with self._advanced:
             self._advanced.notify_all()
 
-    def _seen(self) -> Seen:
-        newest = select(rulesets.rule_set.c.digest).order_by(rulesets.rule_set.c.at.desc()).limit(1).scalar_subquery()
+    def _newest(self) -> str | None:
         with self._engine.connect() as connection:
-            return Seen(*connection.execute(select(fact_head.c.epoch, newest)).one())
+            return connection.execute(_NEWEST).scalar_one_or_none()
 
     async def _tell(self) -> None:
         """Write what is served to `replica`; nothing is decided by it, so that it may fail."""

@@ -21,7 +21,9 @@ from gateway.recall.measuring import Counting
 from gateway.telemetry.log import Log
 
 IDLE = 0.5
-"""Seconds until the next turn, where the last had nothing to do."""
+"""Seconds between two looks at what is due, and until the next turn, where the last had nothing to do."""
+SELDOM = 5.0
+"""The same of a turn that is woken once there is something for it."""
 REST = 1.0
 """A turn that did something rests so many times as long as it took: what it takes of a core is bounded."""
 LEAST, LONGEST = 0.02, 30.0
@@ -44,7 +46,7 @@ class Turn(NamedTuple):
     began.
 
     `every` is how many seconds pass until the next where there was nothing, `rest` how long it rests else, as a part of
-    what it took.
+    what it took. It is woken before where one of `wakes` is due: members of `gateway.recall.due.Due`.
     """
 
     name: str
@@ -52,17 +54,22 @@ class Turn(NamedTuple):
     every: float = IDLE
     rest: float = REST
     close: Callable[[], Awaitable[None]] | None = None
+    wakes: tuple[str, ...] = ()
 
 
-async def again(turn: Turn, heard: Heard, stopping: asyncio.Event, in_doubt: Callable[[], bool]) -> None:
+async def again(
+    turn: Turn, heard: Heard, stopping: asyncio.Event, in_doubt: Callable[[], bool], wake: asyncio.Event
+) -> None:
     """Take turns until it is to stop. `heard` gets by the turn's name why it stands still.
 
-    While the time is in doubt nothing is due, and that is reported by the clock's own name.
+    While there is nothing to do, `wake` ends the rest; whoever sets `stopping` sets it too. While the time is in doubt
+    nothing is due, and that is reported by the clock's own name.
     """
     failures = 0
     try:
         while not stopping.is_set():
             begun = time.monotonic()
+            wake.clear()  # before it looks: what wakes it meanwhile may be what it has not seen
             try:
                 worked = await turn.turn()
             except Exception as error:  # whatever it is, it goes on once that is over
@@ -74,7 +81,10 @@ async def again(turn: Turn, heard: Heard, stopping: asyncio.Event, in_doubt: Cal
             failures = 0
             heard(turn.name, None)
             took = time.monotonic() - begun
-            await rested(stopping, max(LEAST, turn.rest * took) if worked else turn.every)
+            if worked:
+                await rested(stopping, max(LEAST, turn.rest * took))
+            else:
+                await rested(wake, turn.every)
     finally:
         if turn.close is not None:
             await turn.close()

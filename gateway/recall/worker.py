@@ -17,7 +17,7 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,15 +43,16 @@ from gateway.recall.delivering import giving_up
 from gateway.recall.delivering.alerts import OTHERS, URGENT, Alerts
 from gateway.recall.delivering.deliver import Delivering, receivers
 from gateway.recall.delivering.giving_up import GivingUp
+from gateway.recall.due import Due, Looks
 from gateway.recall.enforcing.overdue import Overdue
 from gateway.recall.following import Following
 from gateway.recall.measuring import Counting, Measuring
-from gateway.recall.selecting import unreported
+from gateway.recall.selecting import select, unreported
 from gateway.recall.selecting.expiring import LOOKED, Expiring
 from gateway.recall.selecting.select import Selecting
 from gateway.recall.selecting.shortening import Shortening
 from gateway.recall.selecting.unreported import Unreported
-from gateway.recall.turns import IDLE, Around, Turn, again
+from gateway.recall.turns import IDLE, SELDOM, Around, Turn, again
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.port import Held
 from gateway.storage.rules import rulesets
@@ -87,14 +88,14 @@ def turns(around: Around) -> Sequence[Turn]:
         for kinds in (URGENT, OTHERS)
     )
     return [
-        Turn("urgent alerts", urgent.turn, close=urgent.close),
+        Turn("urgent alerts", urgent.turn, SELDOM, close=urgent.close, wakes=("glass", "work")),
         Turn("alerts", others.turn, every=_ALERTS_EVERY, close=others.close),
-        Turn("overdue", Overdue(office).turn),
-        Turn("deliver", delivering.turn, close=delivering.close),
+        Turn("overdue", Overdue(office).turn, SELDOM, wakes=("overdue", "suspending")),
+        Turn("deliver", delivering.turn, SELDOM, close=delivering.close, wakes=("work",)),
         Turn("give up", GivingUp(office).turn, every=giving_up.EVERY),
         Turn("watch", Following(office).turn, every=following.EVERY),
         Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
-        Turn("select", Selecting(office).turn),
+        Turn("select", Selecting(office).turn, select.EVERY, wakes=("jobs",)),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
         Turn("shorten", Shortening(office, longest).turn, every=LOOKED),
         Turn("unreported", Unreported(office).turn, every=unreported.EVERY),
@@ -177,19 +178,37 @@ async def _working(
         watching = asyncio.create_task(clock.watch(ledger.time))
         counting = Counting([each.value for each in Taken], (*URGENT, *OTHERS))
         around = Around(office, place.settings, states, log, counting, link)
-        tasks = [asyncio.create_task(again(each, heard, ending, _in_doubt(clock))) for each in made(around)]
+        wakes = {each: asyncio.Event() for each in made(around)}
+        tasks = [
+            asyncio.create_task(again(turn, heard, ending, _in_doubt(clock), wake)) for turn, wake in wakes.items()
+        ]
+        looks = Looks(office)
         try:
             heard("", None)
-            while not stopping.is_set() and held.alive and await asyncio.to_thread(_active, place, rules):
+            while not stopping.is_set() and held.alive:
+                due = await asyncio.to_thread(looks.due)
+                if due.active not in (None, rules.digest):
+                    break
+                _wake(wakes, due)
                 await rested(stopping, IDLE)
                 states.settle()
         finally:
             ending.set()
+            for wake in wakes.values():
+                wake.set()
             watching.cancel()
             await asyncio.gather(watching, *tasks, return_exceptions=True)
+            await asyncio.to_thread(looks.close)
             await writer.close()
     finally:
         await ledger.close()
+
+
+def _wake(wakes: Mapping[Turn, asyncio.Event], due: Due) -> None:
+    """Wake the turns for which there may be something."""
+    for turn, wake in wakes.items():
+        if any(getattr(due, each) for each in turn.wakes):
+            wake.set()
 
 
 def _active(place: Workplace, rules: RuleSet) -> bool:

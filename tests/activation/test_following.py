@@ -50,7 +50,7 @@ class Process:
         self.said: list[str | None] = []
         self.broken: set[str] = set()
         self.following: Following[str] = Following(
-            store.engine,
+            store,
             self._load,
             self._exchange,
             lambda _, why: self.said.append(why),

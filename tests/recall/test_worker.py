@@ -10,8 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ from gateway.storage.port import Store
 from gateway.storage.store import open_file
 from gateway.telemetry.log import Log
 from tests import configured, stores
+from tests.recall.receiving import recalled
 from tests.waiting import until, until_async
 from tests.watch.looks import POLICIES
 
@@ -105,6 +107,30 @@ async def test_a_turn_that_fails_or_takes_long_keeps_no_other_and_is_told(config
         ("began", "recalls", "wrong"), ("ended", "recalls", "wrong"),
     ]  # fmt: skip
     assert events[0]["why"] == "it stands still (ValueError)"
+
+
+async def test_a_turn_is_woken_by_what_is_due_and_by_the_end(config: Path) -> None:
+    woken, lines, stopping = [0, 0], io.StringIO(), asyncio.Event()
+
+    def turns(_around: Around) -> list[Turn]:
+        def counted(place: int) -> Callable[[], Coroutine[Any, Any, bool]]:
+            async def turn() -> bool:
+                woken[place] += 1
+                return False
+
+            return turn
+
+        return [Turn("one", counted(0), 600.0, wakes=("overdue", "work")), Turn("two", counted(1), 600.0)]
+
+    with operator.opened(config) as place:
+        task = asyncio.create_task(run(place, rules_of(place.settings), Log(lines), stopping, turns))
+        await until_async("their first turns", lambda: woken == [1, 1])
+        recalled(place.store.engine, "tender-office")
+        await until_async("another turn of what is woken by it", lambda: woken[0] > 1)
+        assert woken[1] == 1
+        stopping.set()
+        await task
+    assert lines.getvalue() == ""
 
 
 async def test_it_goes_by_the_rule_set_that_is_active(config: Path) -> None:

@@ -99,6 +99,7 @@ class Projector:
         self._floor = 0
         self._forgotten, self._looked_through = -1, -_ROUND
         self._served = set[int]()
+        self._dropping: list[str] = []
         self.stopped: dict[int, Stopped] = {}
         """By the shard's id, those that cannot go on."""
         self.behind = 0
@@ -112,14 +113,13 @@ class Projector:
         Raises `StoreUnavailable`, or SQLAlchemy's errors, where the store is out of reach: then nothing was kept, and a
         later turn does the same again.
         """
-        dropping = {each.projection for each in kept.positions(self._store.engine) if each.next == DROPPING}
-        for name in sorted(dropping):
-            kept.drop_some(self._store.engine, name)
         taken = self.read()
+        for name in self._dropping:
+            kept.drop_some(self._store.engine, name)
         if taken is not None:
             self._write_some(*taken)
         self._forget()
-        return taken is not None or bool(dropping)
+        return taken is not None or bool(self._dropping)
 
     def read(self) -> tuple[Work, list[Seen]] | None:
         """The next entries, from one snapshot; None where there are none."""
@@ -203,6 +203,7 @@ class Projector:
             kept.begin(self._store.engine, fresh)
             reader.renew()
             heads, at = read.heads(reader), positions.standing(reader)
+        self._dropping = sorted({name for (name, _), next_ in at.items() if next_ == DROPPING})
         self._floor = max((head.floor for head in heads), default=0)
         at |= self._passed_over(reader, heads, at)
         found: list[Work] = []

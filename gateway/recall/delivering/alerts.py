@@ -15,19 +15,33 @@ import datetime
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, String, cast, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.exc import IntegrityError
 
 from gateway.acts.office import Office
 from gateway.config.outgoing import AlertSettings
 from gateway.recall.delivering.deliver import AGAIN, GIVEN_UP
 from gateway.recall.delivering.trying import Trying
+from gateway.storage.looking import Looking
 from gateway.storage.recall.recalls import OPEN, Work, recall, recall_job, work
 from gateway.storage.recall.work import alerted, delivery_stop, recipient_of
 from gateway.storage.rules.proposals import WAITING, proposal
 from gateway.storage.rules.rulesets import activation
+from gateway.storage.statement import Statement
 from gateway.storage.subjects.acts import WAITS, matter
 from gateway.storage.tables import micros, moment
 from gateway.storage.watch.findings import BREAK_GLASS, finding, verdict
@@ -59,6 +73,31 @@ _UNREPORTED_FOR = datetime.timedelta(days=1)
 _AT_ONCE, _SENT_AT_ONCE = 100, 8
 
 
+def _word(word: str) -> ColumnElement[str]:
+    """A word of our own as SQL, in which a statement that is kept has it."""
+    return literal_column(f"'{word}'", Text())
+
+
+_OF_FINDINGS = (GLASS, REVIEW, FOUND)
+_JUDGED = select(verdict.c.finding).where(verdict.c.finding == finding.c.id).exists()
+_BREAKS = finding.c.detector == _word(BREAK_GLASS)
+_WAITING: Mapping[str, Sequence[Any]] = {
+    GLASS: (finding.c.id, _BREAKS, ~_JUDGED),
+    REVIEW: (finding.c.id, _BREAKS, ~_JUDGED),
+    FOUND: (finding.c.id, ~_BREAKS, ~_JUDGED),
+    SUSPENDED: (matter.c.id, WAITS, matter.c.kind == _word(SUSPENSION)),
+    OVERDUE: (recall.c.id, OPEN, recall.c.state == _word("overdue")),
+    STOPPED: (delivery_stop.c.lane + _word(" ") + cast(delivery_stop.c.filed_in, Text()),),
+    UNREPORTED: (
+        recall_job.c.id, recall_job.c.cause == _word("unreported"),
+        recall_job.c.selected > bindparam("since", type_=BigInteger()),
+    ),
+    WIDENS: (proposal.c.id, proposal.c.noted.is_not(None), proposal.c.state.in_([_word(each) for each in WAITING])),
+    ROLLED_BACK: (cast(activation.c.epoch, Text()), activation.c.how == _word("rollback")),
+}  # fmt: skip
+"""Of each kind, the ids of what is to be told, and which of them are."""
+
+
 class _New(NamedTuple):
     kind: str
     id: str
@@ -88,7 +127,13 @@ class Alerts:
             office.store.engine, office.calendar, lambda: office.rules.policies.purposes, lambda *_: None
         )
         self._trying = Trying(office, sender, _SENT_AT_ONCE)
-        self.settled, self.close = self._trying.settled, self._trying.close
+        self.settled = self._trying.settled
+        self._looking = Looking(office.store, _statement(kinds))
+
+    async def close(self) -> None:
+        """Give up what is under way, as `Trying.close`."""
+        await self._trying.close()
+        await asyncio.to_thread(self._looking.close)
 
     async def turn(self) -> bool:
         """Report what is new, and begin to send what is due; returns whether there was any. Raises SQLAlchemy's
@@ -103,9 +148,7 @@ class Alerts:
     def _new(self, now: datetime.datetime) -> list[_New]:
         """What was not told yet, each noted, with its work, in a transaction of its own."""
         engine, told = self._office.store.engine, []
-        with engine.connect() as connection:
-            found = [_New(kind, id_) for kind in self._kinds for id_ in self._ids(connection, kind, now)]
-        for each in found:
+        for each in self._found(now):
             try:
                 with engine.begin() as connection:
                     connection.execute(insert(alerted).values(id=each.name, at=micros(now)))
@@ -117,44 +160,13 @@ class Alerts:
             told.append(each)
         return told
 
-    def _ids(self, connection: Connection, kind: str, now: datetime.datetime) -> list[str]:
-        if kind in (GLASS, REVIEW, FOUND):
-            return self._findings(connection, kind, now)
-        if kind == STOPPED:
-            name = delivery_stop.c.lane + literal(" ") + cast(delivery_stop.c.filed_in, String)
-            query = select(delivery_stop.c.lane, delivery_stop.c.filed_in).where(_untold(kind, name))
-            return [f"{lane} {place}" for lane, place in connection.execute(query.limit(_AT_ONCE))]
-        if kind == SUSPENDED:
-            query = select(matter.c.id).where(WAITS, matter.c.kind == SUSPENSION, _untold(kind, matter.c.id))
-        elif kind == UNREPORTED:
-            late = recall_job.c.selected > micros(now - _UNREPORTED_FOR)
-            mine = (late, recall_job.c.cause == "unreported")
-            query = select(recall_job.c.id).where(*mine, _untold(kind, recall_job.c.id))
-        elif kind == WIDENS:
-            mine = (proposal.c.noted.is_not(None), proposal.c.state.in_(WAITING))
-            query = select(proposal.c.id).where(*mine, _untold(kind, proposal.c.id))
-        elif kind == ROLLED_BACK:
-            mine = (activation.c.how == "rollback", _untold(kind, cast(activation.c.epoch, String)))
-            return [
-                str(each)
-                for each in connection.execute(select(activation.c.epoch).where(*mine).limit(_AT_ONCE)).scalars()
-            ]
-        else:
-            query = select(recall.c.id).where(OPEN, recall.c.state == "overdue", _untold(kind, recall.c.id))
-        return list(connection.execute(query.limit(_AT_ONCE)).scalars())
-
-    def _findings(self, connection: Connection, kind: str, now: datetime.datetime) -> list[str]:
-        waits = (
-            select(finding.c.id, finding.c.at, finding.c.purpose)
-            .outerjoin(verdict, verdict.c.finding == finding.c.id)
-            .where(verdict.c.finding.is_(None), _untold(kind, finding.c.id))
-            .where(finding.c.detector != BREAK_GLASS if kind == FOUND else finding.c.detector == BREAK_GLASS)
-        )
-        rows = connection.execute(waits if kind == REVIEW else waits.limit(_AT_ONCE)).all()
-        if kind == REVIEW:
-            today = self._office.calendar.local(now).date()
-            rows = [row for row in rows if self._glass.last_day(moment(row.at), row.purpose) < today][:_AT_ONCE]
-        return [row.id for row in rows]
+    def _found(self, now: datetime.datetime) -> list[_New]:
+        since, today = micros(now - _UNREPORTED_FOR), self._office.calendar.local(now).date()
+        found = []
+        for kind, id_, at, purpose in self._looking.rows(*([since] if UNREPORTED in self._kinds else [])):
+            if kind != REVIEW or self._glass.last_day(moment(at), purpose) < today:
+                found.append(_New(kind, id_))
+        return found[:_AT_ONCE]
 
     async def _begin(self) -> bool:
         free = self._trying.free
@@ -189,6 +201,18 @@ def _about(kind: str, id_: str) -> dict[str, str]:
     return {KINDS[kind]: recipient_of(id_.rpartition(" ")[0])[1] if kind == STOPPED else id_}
 
 
-def _untold(kind: str, id_: ColumnElement[str]) -> ColumnElement[bool]:
-    there = select(alerted.c.id).where(alerted.c.id == literal(f"{kind}:") + id_)
-    return ~there.exists()
+def untold(kind: str) -> Select[Any]:
+    """What has no alert yet, of one kind: the kind, the id, and of a finding its time and purpose."""
+    id_, *conditions = _WAITING[kind]
+    there = select(alerted.c.id).where(alerted.c.id == _word(f"{kind}:") + id_)
+    about = (
+        (finding.c.at, finding.c.purpose)
+        if kind in _OF_FINDINGS
+        else (cast(null(), BigInteger()), cast(null(), Text()))
+    )
+    return select(_word(kind), id_, *about).where(*conditions, ~there.exists())
+
+
+def _statement(kinds: Sequence[str]) -> Statement:
+    """All that has no alert yet, of some kinds; its parameter, where `UNREPORTED` is one, is the time since when."""
+    return Statement(union_all(*map(untold, kinds)), *(["since"] if UNREPORTED in kinds else []))

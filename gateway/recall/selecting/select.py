@@ -36,6 +36,8 @@ from gateway.storage.port import Reader
 from gateway.storage.recall.recalls import Job, Recalled
 from gateway.storage.tables import micros, moment
 
+EVERY = 2.0
+"""Seconds until the next turn, where no job waits: it may be time to look for what raced, or lags."""
 JOBS = 1_000
 """Jobs that are looked up together."""
 RECALLS = 512
@@ -104,7 +106,7 @@ class Selecting:
         if not (found.wanted or found.done) and time.monotonic() - self._races_at >= RACES_EVERY:
             self._races_at = time.monotonic()
             found = await asyncio.to_thread(self._raced, now)
-        if found == _NOTHING:
+        if found == _NOTHING and (self._again or time.monotonic() - self._lags_at >= LAGS_EVERY):
             found = await asyncio.to_thread(self._lagging, now)
         await self._make(found.wanted)
         if found.done:
@@ -168,8 +170,6 @@ class Selecting:
     def _lagging(self, now: datetime.datetime) -> _Slice:
         """Recalls of versions that their sources gave again after a correction that was selected lately."""
         if not self._again:
-            if time.monotonic() - self._lags_at < LAGS_EVERY:
-                return _NOTHING
             self._lags_at = time.monotonic()
         with self._office.reading() as connection:
             if not self._again:

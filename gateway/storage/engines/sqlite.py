@@ -61,8 +61,12 @@ class SqliteStore:
         file, log = self._names
         return identity(file), identity(log)
 
+    def at_its_path(self, connection: sqlite3.Connection) -> bool:
+        """As `current`; an auditor's connection reads on what it opened."""
+        return self._read_only or self.current(connection)
+
     def _checked(self, connection: sqlite3.Connection, *_: object) -> None:
-        if not self._read_only and not self.current(connection):
+        if not self.at_its_path(connection):
             raise DisconnectionError(f"`{self.path}` was deleted or replaced")
 
     def connect(self, wait_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
@@ -148,7 +152,7 @@ class SqliteReader:
 
     def __init__(self, connection: sqlite3.Connection, of: SqliteStore) -> None:
         self.archive, self.locked, self._vault = of.archive, of.locked, of.vault
-        self._connection = connection
+        self._connection, self._of = connection, of
         connection.execute("BEGIN")
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -163,6 +167,8 @@ class SqliteReader:
         return statement.read(self._vault, found)
 
     def renew(self) -> None:
+        if not self._of.at_its_path(self._connection):
+            raise StoreUnavailable(f"`{self._of.path}` was deleted or replaced")
         with reported():
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN")
