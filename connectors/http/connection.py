@@ -1,9 +1,9 @@
 """One HTTP/1.1 connection to a department: sends a request, feeds what comes to httptools, gives a bounded answer.
 
-RFC 9112. A connection carries one exchange at a time and can be used again only where the last answer ended as
-announced and the other side did not ask to close. Bytes that nobody waits for end the connection: what comes out of
-turn could be taken for the answer to somebody else's question. Bytes are counted before the parser sees them, and
-what it says of lines and chunks is counted as it says it.
+RFC 9112. A usual answer needs no parser (`usual`). A connection carries one exchange at a time and can be used again
+only where the last answer ended as announced and the other side did not ask to close. Bytes that nobody waits for end
+the connection: what comes out of turn could be taken for the answer to somebody else's question. Bytes are counted
+before they are read, and what the parser says of lines and chunks is counted as it says it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 
 import httptools
 
+from connectors.http import usual
 from connectors.http.transport import MAX_AROUND, MAX_HEAD, MAX_LINES, TransportFault, TransportOptions
 
 _NONE = frozenset({*range(100), 101})
@@ -78,7 +79,9 @@ class Connection(asyncio.Protocol):
 
         It is never called before this ends. False where nothing can be sent any more.
         """
-        self._start()
+        if self._raw:  # a parser read the last answer
+            self._start()
+        self.status, self.body = 0, b""
         self.reused, self._used = self._used, True
         if self._transport is None or self._transport.is_closing():
             self.usable = False
@@ -128,6 +131,10 @@ class Connection(asyncio.Protocol):
             self._end(TransportFault.UNAVAILABLE)
             return
         before = self._raw
+        if not before and not self._shown and (body := usual.body(data, self._limit)) is not None:
+            self.status, self.body = 200, body
+            self._end(None, usable=True)
+            return
         self._raw = read = before + len(data)
         if read > self._limit + MAX_AROUND:
             self._end(TransportFault.TOO_LARGE)
