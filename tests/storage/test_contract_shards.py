@@ -197,13 +197,16 @@ async def test_keys_and_requesters_are_made_once(store: Store) -> None:
 async def test_the_keys_of_subjects_are_those_of_the_shard(store: Store) -> None:
     holding = await held(store)
     before = await made(holding)
-    mine = [(7, before.id, "LEI", "1", b"s" * 32), (8, before.id, "LEI", "2", b"t" * 32)]
+    mine = [(n, before.id, "LEI", str(n), bytes([n]) * 32) for n in range(200)]
     await commit(holding, (await group(holding, before))._replace(keys=mine))
-    asked = [("LEI", "2"), ("LEI", "3"), ("KVK", "1")]
-    found = [(8, "LEI", "2", b"t" * 32)]
-    assert [tuple(each) for each in await holding.subject_keys(before.id, asked)] == found
-    assert holding.subject_keys_at_once(before.id, asked) in (None, found)
-    assert [*await holding.subject_keys(before.id + 1, asked)] == []
+    for count in (1, 2, 3, 64, 65, 201):
+        asked = [("LEI", str(n)) for n in range(count)] + [("KVK", "1")] * (count > 1)
+        wanted = {(n, "LEI", str(n), bytes([n]) * 32) for n in range(min(count, 200))}
+        found = [tuple(each) for each in await holding.subject_keys(before.id, asked)]
+        assert (len(found), set(found)) == (len(wanted), wanted)
+        at_once = holding.subject_keys_at_once(before.id, asked)
+        assert at_once is None or {*at_once} == wanted
+        assert [*await holding.subject_keys(before.id + 1, asked)] == []
     await holding.release()
 
 

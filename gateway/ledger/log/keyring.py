@@ -7,6 +7,7 @@ Invariant: what is here was read under the head's present `erasures`; whoever fi
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -79,7 +80,8 @@ class Keyring:
         self._shard = shard
         self._days: dict[int, tuple[int, AESGCM]] = {}
         self._requesters: dict[tuple[str, str], int] = {}
-        self._subjects: KeysBySubject = {}
+        # Not a dict: to find the oldest, that walks past all that were removed since it grew.
+        self._subjects = OrderedDict[tuple[str, str], tuple[int, AESGCM]]()
         self._keyless: set[tuple[str, str]] = set()  # asked for, and without a key so far
 
     def forget(self) -> None:
@@ -124,7 +126,7 @@ class Keyring:
         self._subjects |= made
         self._keyless.clear()
         while len(self._subjects) > _SUBJECTS:
-            del self._subjects[next(iter(self._subjects))]
+            self._subjects.popitem(last=False)
 
     async def learn(self, held: Held, group: Sequence[Pending], floor: int) -> None:
         """Fetch or make what a group needs; `floor` is the shard's. Raises `LedgerUnavailable`, `StoreUnavailable`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import sqlite3
 import time
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from gateway.errors import StoreUnavailable
@@ -25,7 +26,7 @@ from gateway.storage.engines.sqlite_file import BUSY_TIMEOUT_MS, FileGone, repor
 from gateway.storage.engines.sqlite_writing import apply, as_stored, insert_rows
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
 from gateway.storage.sealing import columns
-from gateway.storage.statement import compiled
+from gateway.storage.statement import SQLITE, compiled
 from gateway.storage.tables import entry, entry_requester, period_key, requester, shard, subject_key, subtree
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _AGAIN = 0.0005
 """Seconds between two tries to write, while another writes. SQLite's own rests grow to a tenth of a second."""
 _CHECKPOINT = 8_000
 """Pages from which on a group's commit copies the write-ahead log: the projector does it from a thousand on."""
+_AT_ONCE = 64
+"""How many subjects' keys one statement looks up."""
 
 _T = TypeVar("_T")
 
@@ -67,14 +70,7 @@ _REQUESTER = compiled(
     select(requester.c.id).where(requester.c.issuer == bindparam("issuer"), requester.c.client == bindparam("client")),
     *("issuer", "client"),
 )
-_SUBJECT_KEY = compiled(
-    select(subject_key.c.id, subject_key.c.scheme, subject_key.c.value, subject_key.c.secret).where(
-        subject_key.c.scheme == bindparam("scheme"),
-        subject_key.c.value == bindparam("value"),
-        subject_key.c.shard == bindparam("shard"),
-    ),
-    *("scheme", "value", "shard"),
-)
+_SUBJECT_KEYS = select(subject_key.c.id, subject_key.c.scheme, subject_key.c.value, subject_key.c.secret)
 _NEW_KEY = compiled(
     upsert(period_key)
     .values(shard=bindparam("shard"), period=bindparam("period"), secret=bindparam("secret"))
@@ -213,10 +209,15 @@ class SqliteHeld:
 
     def subject_keys_at_once(self, shard: int, subjects: Sequence[tuple[str, str]], /) -> Sequence[SubjectKey]:
         with reported():
-            execute, vault, found = self._hasty.execute, self._store.vault, list[SubjectKey]()
-            for scheme, value in subjects:
-                asked = columns.sealed(vault, _ASKED_AT, (scheme, value, shard))
-                found += columns.opened(vault, _SUBJECT_KEY_AT, execute(_SUBJECT_KEY, asked).fetchall())
+            vault, found = self._store.vault, list[SubjectKey]()
+            for start in range(0, len(subjects), _AT_ONCE):
+                some = subjects[start : start + _AT_ONCE]
+                size = 1 << (len(some) - 1).bit_length()
+                given: list[object] = [shard]
+                for subject in (*some, *[some[-1]] * (size - len(some))):
+                    given += columns.sealed(vault, _ASKED_AT, subject)
+                rows = self._hasty.execute(_subject_keys_of(size), given).fetchall()
+                found += columns.opened(vault, _SUBJECT_KEY_AT, rows)
             return found
 
     async def renew(self) -> None:
@@ -244,6 +245,15 @@ class SqliteHeld:
     def _close(self) -> None:
         self._connection.close()
         self._hasty.close()
+
+
+@functools.cache
+def _subject_keys_of(size: int) -> str:
+    """Looks up the keys of so many subjects: of one by itself, since a list takes as long to make as to look up."""
+    scheme, value = subject_key.c.scheme, subject_key.c.value
+    listed: Any = tuple_(scheme, value).in_([("", "")] * size)
+    found = _SUBJECT_KEYS.where(subject_key.c.shard == 0, and_(scheme == "", value == "") if size == 1 else listed)
+    return str(found.compile(dialect=SQLITE, compile_kwargs={"render_postcompile": True}))
 
 
 @contextlib.contextmanager
