@@ -51,9 +51,10 @@ from gateway.inquiry.counting import counts
 from gateway.inquiry.counting.retries import Retries
 from gateway.inquiry.facts import FactsReader
 from gateway.inquiry.fetch import Fetcher
-from gateway.inquiry.http.endpoint import LONGER, GraphQLEndpoint
+from gateway.inquiry.http.endpoint import LONGER, Answered, GraphQLEndpoint, Headers
 from gateway.inquiry.http.request import refused_at_once
 from gateway.inquiry.journey import Journey, Serving
+from gateway.inquiry.types import Answer
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.log.build import Watched, ledger_of
 from gateway.ledger.log.tiles import routes as ledger_routes
@@ -146,7 +147,7 @@ class Gateway:
             store, self._load, self._exchange, heard, self._seconds, shard, lambda: self._departments.now.digest
         )
         self._following.begin(parts.epoch, parts.rules.digest, first)
-        self._graphql = GraphQLEndpoint(
+        self.endpoint = GraphQLEndpoint(
             self._generations.answer,
             self._log.defect,
             body_limit=settings.limits.body,
@@ -162,11 +163,30 @@ class Gateway:
         if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] != "GET":
             self.drain.busy += 1
             try:
-                await self._graphql(scope, receive, send)
+                await self.endpoint(scope, receive, send)
             finally:
                 self.drain.busy -= 1
         else:
             await self._pages(scope, receive, send)
+
+    def inquire(
+        self, client: str, headers: Headers, body: bytes, answered: Answered, tls: Mapping[str, object] | None = None
+    ) -> None:
+        """Have an inquiry that a server read whole answered; see `GraphQLEndpoint.begin`.
+
+        `client` is the connection's other end, `tls` its extension of ASGI.
+        """
+        if self._certificates is not None:
+            extensions = {} if tls is None else {"tls": tls}
+            headers = self._certificates.vouched({"headers": headers, "client": (client, 0), "extensions": extensions})
+        asked_from.set(client)
+        self.drain.busy += 1
+
+        def left(answer: Answer) -> bool:
+            self.drain.busy -= 1
+            return answered(answer)
+
+        self.endpoint.begin("POST", headers, body, left)
 
     @property
     def _serving(self) -> Serving:

@@ -15,12 +15,12 @@ from gateway import cli
 from gateway.catalogue.graphql import act_types, oversight_types, recall_types, shared_types
 
 NOT_TO_SERVE = {
-    "rich", "click", "uvicorn", "authlib", "alembic", "valkey",
+    "rich", "authlib", "alembic", "valkey",
     "gateway.catalogue.commands", "gateway.ledger.commands.register", "gateway.rules.commands",
-    "gateway.storage.commands", "gateway.watch.commands", "gateway.serving.tls",
+    "gateway.storage.commands", "gateway.watch.commands", "gateway.serving.certificates",
 }  # fmt: skip
 
-MEANWHILE = {"granian", "gateway.app", "gateway.served", "gateway.inquiry.plan"}
+MEANWHILE = {"uvicorn", "gateway.app", "gateway.served", "gateway.inquiry.plan"}
 """What those that serve need, and nobody else: imported by a thread while a start waits for the store."""
 
 PROBE = """

@@ -1,4 +1,4 @@
-"""Serve one ASGI application of the demo on loopback: granian in this process, one readiness line, an orderly end.
+"""Serve one ASGI application of the demo on loopback: uvicorn in this process, one readiness line, an orderly end.
 
 Prints `ready <url>` once the port takes connections, so that whoever started the process need not guess. Ends on SIGINT
 or SIGTERM. The pid of the process is the server's: killing it takes the server down.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
-from starlette.types import ASGIApp, Receive, Scope, Send
+import uvicorn
+from starlette.types import ASGIApp
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
@@ -30,37 +31,27 @@ def serve(app: ASGIApp, port: int) -> None:
     asyncio.run(_serve(app, port))
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals to this module: by uvicorn's own way a process ends by the signal, and not in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none."""
+        yield
+
+
 async def _serve(app: ASGIApp, port: int) -> None:
-    async def target(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, send)  # granian asks for a plain function, Starlette is an object
-
-    server = Server(
-        target, address="127.0.0.1", port=port, interface=Interfaces.ASGINL, websockets=False, log_level=LogLevels.error
-    )
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise SystemExit(f"port {port} cannot be listened at: choose another with --port") from error
+    server = _Server(uvicorn.Config(app, ws="none", log_level="error", access_log=False, timeout_graceful_shutdown=5))
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, stop.set)
-    serving = loop.create_task(server.serve())
-    stopping = loop.create_task(stop.wait())
-    await _listening(port, serving)
-    print(f"ready http://127.0.0.1:{port}", flush=True)
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    server.stop()  # type: ignore[no-untyped-call]
+        loop.add_signal_handler(signum, setattr, server, "should_exit", True)
+    serving = loop.create_task(server.serve([listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    if server.started:
+        print(f"ready http://127.0.0.1:{port}", flush=True)
     await serving
-
-
-async def _listening(port: int, serving: asyncio.Task[None]) -> None:
-    while True:
-        if serving.done():
-            serving.result()
-            raise SystemExit(f"port {port} cannot be listened at: choose another with --port")
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.01)
-            continue
-        writer.close()
-        return

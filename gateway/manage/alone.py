@@ -1,7 +1,8 @@
 """One supervisor at an address: a second is refused, whatever the servers below it share.
 
-granian's workers share the address by `SO_REUSEPORT`, and anybody of the same account could join them, unseen. So the
-address is first taken alone, and only then opened to this supervisor's own. It is held as long as the supervisor runs.
+Workers share the address by `SO_REUSEPORT`, and it is free as soon as they stop. Anybody of the same account could join
+them, unseen; so the address is first taken alone, and only then opened to this supervisor's own. It is held as long as
+the supervisor runs.
 """
 
 from __future__ import annotations
@@ -63,3 +64,12 @@ def listening(held: socket.socket) -> None:
 def shared(held: socket.socket) -> None:
     """Let this process's own workers listen at the address too."""
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def own(held: socket.socket) -> socket.socket:
+    """A socket of a worker's own at that address, where it is shared; its connections hinder no later start."""
+    made = socket.socket(held.family, held.type)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(held.getsockname())
+    return made

@@ -1,1 +1,1 @@
-"""`dutybound serve`: processes on granian, or on uvicorn where client certificates are shown."""
+"""`dutybound serve`: its processes, its server, and what its connections may take."""

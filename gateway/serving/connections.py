@@ -1,13 +1,11 @@
-"""How many connections a process has at once, and how long one may take to ask."""
+"""How many connections a process has at once."""
 
 from __future__ import annotations
 
 import resource
 
 TOGETHER = 4096
-"""Connections that a process has at once; more wait."""
-IDLE = 5.0
-"""Seconds that a connection may take for a request's line and headers, also to begin with them."""
+"""Connections that a process has at once; more are ended."""
 
 
 def allow() -> None:

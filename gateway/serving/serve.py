@@ -1,7 +1,6 @@
-"""`dutybound serve`: processes on granian, each with its own event loop, ledger shard and application.
+"""`dutybound serve`: processes on uvicorn, each with its own event loop, ledger shard and application.
 
-Where connections that show client certificates end here (`tls`), uvicorn serves instead: see `gateway.serving.tls`.
-Beside either run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that
+Beside them run a process that makes the ledger's projections (`gateway.ledger.projections.worker`), and one that
 recalls (`gateway.recall.worker`); where departments deliver files, one that takes them in
 (`gateway.connecting.delivering.worker`); and where it is wanted, one that watches departments' systems
 (`gateway.connecting.drifting.worker`).
@@ -33,7 +32,7 @@ from gateway.errors import CommandRefused, ConfigurationError, Problem
 from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.log.operator import Workplace
 from gateway.ledger.projections import worker as projector
-from gateway.manage.alone import shared, taken
+from gateway.manage.alone import taken
 from gateway.manage.hub import Hub
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
@@ -90,24 +89,17 @@ def serve(config: Path, workers: int) -> int:
             from gateway.connecting.drifting import worker as watcher
 
             held.enter_context(watcher.beside(config, found))
+        from gateway.serving import workers as server  # it is imported by now
+
+        more = {}
         if found.tls.cert_file and found.tls.key_file and found.tls.client_ca_file:
-            from gateway.serving import tls  # and with it uvicorn, only here
+            from gateway.serving import certificates
 
-            files = (found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
-            certified = tls.server(worker.APPLICATION, address, workers, *files)
-            hub.stop = certified.should_exit.set
-            certified.run()
-        else:
-            from gateway.serving import plain
-
-            shared(address)
-            server = plain.server(found, workers)
-            hub.stop = server.signal_handler_interrupt
-            try:
-                server.serve()
-            except SystemExit:
-                if hub.refused is None:
-                    raise
+            more = certificates.options(found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
+        grace = 2 * found.limits.deadline
+        serving = server.server(worker.APPLICATION, address, workers, grace, found.drain + grace + 20, **more)
+        hub.stop = serving.should_exit.set
+        serving.run()
     if hub.refused is not None:
         raise CommandRefused(f"nothing is served: {hub.refused}")
     return 0
@@ -133,8 +125,8 @@ def _made(found: settings.Settings, parts: check.Loaded) -> Base:
 
 
 def _imported() -> None:
-    import gateway.serving.plain
-    import gateway.serving.worker  # noqa: F401
+    import gateway.serving.worker
+    import gateway.serving.workers  # noqa: F401
 
 
 def _loaded(config: Path) -> tuple[settings.Settings, check.Loaded]:

@@ -111,10 +111,19 @@ def dutybound(config: Path, port: int, cores: Cores, on: Sequence[int] = (), wor
 
 
 def naive(folder: Path, departments: dict[str, str], cores: Cores) -> Gateway:
-    """Strawberry and httpx, under granian like the gateway itself."""
+    """Strawberry and httpx, under uvicorn like the gateway itself."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--no-ws"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "tests.bench.naive.app:app"]
+    command = [sys.executable, "-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none"]
+    command += [
+        "--no-access-log",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        "tests.bench.naive.app:app",
+    ]
     env = {"BENCH_DEPARTMENTS": json.dumps(departments)}
     child = Child(command, folder / "naive.log", cores=cores.gateway, env=env)
     return Gateway("strawberry-httpx", child, f"http://127.0.0.1:{port}")

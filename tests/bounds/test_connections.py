@@ -69,7 +69,7 @@ async def test_a_body_is_no_part_of_the_head_and_connections_are_kept(port: int)
 
 
 async def test_connections_are_bounded_and_the_silent_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EACH", 3)
+    monkeypatch.setattr(module.BoundedProtocol, "each", 3)
     silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
     await until_async("all to be taken", lambda: module._open.total() == 3)
     assert await said(port, HEAD) in (b"", b"reset")
@@ -80,3 +80,15 @@ async def test_connections_are_bounded_and_the_silent_let_go(port: int, monkeypa
     for content in (b"", HEAD):
         assert await said(port, content) in (b"", b"reset")
     assert not module._open
+
+
+async def test_an_offer_to_upgrade_is_not_taken(port: int) -> None:
+    """As Java's client makes it of each first request."""
+    offer = (
+        b"Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+    )
+    for body in (b"Content-Length: 4\r\n\r\njava", b"Transfer-Encoding: chunked\r\n\r\n4\r\njava\r\n0\r\n\r\n"):
+        got = await said(port, HEAD + offer + body)
+        assert got.startswith(b"HTTP/1.1 200 OK")
+        assert got.endswith(b"\r\n\r\njava")
+    assert (await said(port, b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")).startswith(b"HTTP/1.1 400")

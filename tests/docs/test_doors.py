@@ -70,11 +70,11 @@ NO_DOORS = {
 """What looks like a door and is none, and why."""
 
 OPENING = {
-    "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "alembic.script",
+    "_thread", "alembic", "alembic.command", "alembic.config", "alembic.context", "alembic.op", "alembic.script",
     "argparse", "asyncio", "asyncpg",
     "asyncssh",
     "concurrent.futures", "concurrent.futures.process",
-    "fcntl", "granian.constants", "granian.log", "granian.http", "granian.server.mp",
+    "fcntl",
     "http.server", "httpcore", "httptools", "httpx",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter", "requests",
     "importlib", "importlib.resources", "io", "logging", "lzma",

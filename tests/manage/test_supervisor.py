@@ -19,7 +19,7 @@ import pytest
 from deploy.demo.processes import descendants
 from gateway.config.oauth import IssuerSettings
 from gateway.errors import ConfigurationError
-from gateway.manage.alone import listening, shared, taken
+from gateway.manage.alone import listening, own, shared, taken
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
 from gateway.storage.sealing import key_file
@@ -30,7 +30,8 @@ from tests.waiting import until
 
 
 class Started:
-    """A gateway of two workers, on granian or uvicorn; `asked` has a line each time a command prints its key."""
+    """A gateway of two workers, plain or with client certificates; `asked` has a line each time a command prints its
+    key."""
 
     def __init__(self, folder: Path, *, direct: bool) -> None:
         tls, self.verify = None, True
@@ -54,7 +55,7 @@ class Started:
         return False
 
 
-KINDS = {"params": [False, True], "ids": ["granian", "uvicorn"]}
+KINDS = {"params": [False, True], "ids": ["plain", "certificates"]}
 
 
 @pytest.fixture(**KINDS)
@@ -120,6 +121,20 @@ def test_a_worker_that_is_killed_is_replaced_though_the_store_s_key_is_away(kept
     (tmp_path / "away").rename(kept.key)
 
 
+def test_on_sighup_workers_are_replaced_one_after_the_other(kept: Started) -> None:
+    serving = kept.serving
+
+    def workers() -> set[int]:
+        told = httpx.get(f"{serving.manage}/health").json()
+        return {each["pid"] for each in told["processes"]}
+
+    before = until("two workers", lambda: len(workers()) == 2 and workers())
+    os.kill(serving.pid, signal.SIGHUP)
+    until("two others", lambda: len(workers()) == 2 and not workers() & before)
+    assert kept.answers()
+    assert kept.asked.read_text() == "asked\n", "once for all processes"
+
+
 def second(serving: Serving, **variables: str) -> subprocess.Popen[str]:
     environment = {**plain_environment(), **variables}
     return subprocess.Popen(serving.command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -155,9 +170,7 @@ def test_an_address_is_one_supervisors_before_its_workers_listen() -> None:
         shared(held)
         with pytest.raises(ConfigurationError, match="another process listens there"):
             taken("127.0.0.1", port, "gateway.yaml", patience=0)
-        with socket.socket() as worker:
-            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            worker.bind(("127.0.0.1", port))
+        with own(held) as worker:
             worker.listen()
             with pytest.raises(ConfigurationError, match="another process listens there"):
                 taken("127.0.0.1", port, "gateway.yaml", patience=0)
@@ -165,11 +178,20 @@ def test_an_address_is_one_supervisors_before_its_workers_listen() -> None:
 
 
 def test_connections_that_just_ended_hinder_no_later_start() -> None:
-    port = free_port()
-    with taken("127.0.0.1", port, "gateway.yaml") as held:
-        listening(held)
+    for worker in (False, True):
+        _ended_and_taken_again(free_port(), worker)
+
+
+def _ended_and_taken_again(port: int, worker: bool) -> None:
+    with taken("127.0.0.1", port, "gateway.yaml") as held, contextlib.ExitStack() as stack:
+        if worker:
+            shared(held)
+            listener = stack.enter_context(own(held))
+            listener.listen()
+        else:
+            listening(listener := held)
         with socket.create_connection(("127.0.0.1", port)) as client:
-            accepted, _ = held.accept()
+            accepted, _ = listener.accept()
             accepted.close()  # whoever ends it first is left with it for a minute
             assert client.recv(1) == b""
         with pytest.raises(ConfigurationError, match="another process listens there"):

@@ -197,7 +197,7 @@ def test_old_tls_is_refused(serving: Serving, ca: CertificateAuthority, mine: Cl
 
 
 def test_behind_a_proxy(authority: Authority, tmp_path: Path, token: str, mine: Client, other: Client) -> None:
-    """granian tells who the peer is: here the test is the trusted proxy."""
+    """The server reports who the peer is: here the test is the trusted proxy."""
     issuer = IssuerSettings(authority.url, "login")
     started = Serving(tmp_path, issuer, AUDIENCE, {"proxies": ["127.0.0.0/8"]})
     try:

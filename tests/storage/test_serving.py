@@ -190,4 +190,4 @@ def test_a_stop_says_so_first_and_answers_what_it_has(world: World, url: str, se
     until("a worker that starts", lambda: any(b" worker-1" in command(each) for each in descendants(served.child.pid)))
     os.kill(served.child.pid, signal.SIGTERM)
     until("it to end", lambda: served.child.ended() is not None)
-    assert (served.child.ended(), "refused to gracefully stop" in served.child.log.read_text()) == (0, False)
+    assert (served.child.ended(), "did not stop" in served.child.log.read_text()) == (0, False)

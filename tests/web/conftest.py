@@ -25,7 +25,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     port = free_port()
     flag = tmp_path_factory.mktemp("web") / "down"
     process = subprocess.Popen(
-        [sys.executable, "-m", "granian", "--interface", "asginl", "--port", str(port), "tests.web.web_app:app"],
+        [sys.executable, "-m", "uvicorn", "--lifespan", "off", "--port", str(port), "tests.web.web_app:app"],
         cwd=ROOT,
         env={**os.environ, "WEB_DOWN": str(flag)},
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,5 @@
-"""`POST /graphql` as a bare ASGI callable: reads the body, has it answered, sends the answer.
+"""`POST /graphql`: as a bare ASGI callable that reads the body, has it answered and sends the answer; or answered for a
+server that read it itself (`gateway.serving.direct`).
 
 It stands in front of the router, which would cost more than reading the request does. Invariants: a body is bounded in
 bytes and time, whatever `Content-Length` says; a client that goes away, or a server that cancels, does not stop an
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from functools import partial
@@ -23,12 +25,15 @@ from gateway.inquiry.types import Answer
 Headers = list[tuple[bytes, bytes]]
 Answering = Callable[[str, Headers, bytes], Coroutine[Any, Any, Answer]]
 Message = MutableMapping[str, Any]
+Answered = Callable[[Answer], bool]
+"""Takes an answer; False where nobody is there for it any more."""
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 LONGER = 5.0
 """Seconds that the endpoint waits for an answer beyond the time in which it may be released."""
 _TICK = 0.5
+_CONTROL = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
 _ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -51,7 +56,7 @@ class GraphQLEndpoint:
     ) -> None:
         self._answer = answer
         self._defect = defect
-        self._body_limit = body_limit
+        self.body_limit = body_limit
         self._body_timeout = math.ceil(body_timeout / _TICK)
         self._patience = math.ceil(patience / _TICK)
         self._waits = _Waits()
@@ -60,21 +65,25 @@ class GraphQLEndpoint:
         self._entering: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        loop = self._loop
-        if loop is None:  # asked for once: in Python 3.11 each time costs a system call
-            loop = self._loop = asyncio.get_running_loop()
+        loop = self._own()
         headers: Headers = scope["headers"] if type(scope["headers"]) is list else list(scope["headers"])
+        waiter: asyncio.Future[Answer] = loop.create_future()
         try:
             body = await self._read(loop, headers, receive)
-            answer = await self._answered(loop, scope["method"], headers, body)
         except Refusal as refusal:
             answer = refused_at_once(refusal, headers)
         except Exception as error:
             answer = self._internal(headers, error)
+        else:
+            self.begin(scope["method"], headers, body, partial(_given, waiter))
+            try:
+                answer = await waiter
+            except BaseException:
+                if waiter.done() and not waiter.cancelled():
+                    self._unsent(waiter.result())
+                raise
         content = answer.body
-        sent = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
-        sent.append((b"content-length", b"%d" % len(content)))
-        sent.extend(_ALWAYS)
+        sent = [*head(answer), (b"content-length", b"%d" % len(content))]
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         except BaseException:
@@ -82,16 +91,41 @@ class GraphQLEndpoint:
             raise
         await send({"type": "http.response.body", "body": content})
 
+    def begin(self, method: str, headers: Headers, body: bytes, answered: Answered) -> None:
+        """Have a request that was read whole answered, in a task of its own.
+
+        `answered` is called once, within `patience` and never before this ends. Where it is not taken, or too late,
+        the entry of the answer gets another.
+        """
+        task = self._own().create_task(self._answer(method, headers, body))
+        self._running.add(task)
+        self._waits.begin(self._own(), task, self._patience, partial(self._late, headers, answered))
+        task.add_done_callback(partial(self._done, headers, answered))
+
+    def await_body(self, whose: object, headers: Headers, answered: Answered) -> None:
+        """Have `answered` called with a refusal where the body that is read for `whose` is not whole in time."""
+        late = partial(answered, refused_at_once(_slow(), headers))
+        self._waits.begin(self._own(), whose, self._body_timeout, late)
+
+    def awaited(self, whose: object) -> None:
+        """That body is whole, or nobody waits for it any more."""
+        self._waits.end(whose)
+
+    def _own(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:  # asked for once: in Python 3.11 each time costs a system call
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
     async def _read(self, loop: asyncio.AbstractEventLoop, headers: Headers, receive: Receive) -> bytes:
         """The whole body; raises `Refusal` where it is too long, too slow, cut short or not what was announced."""
         announced, framed = -1, False
         for name, value in headers:
             if name == b"content-length":
-                announced = int(value) if value.isdigit() and len(value) < 19 else self._body_limit + 1
+                announced = int(value) if value.isdigit() and len(value) < 19 else self.body_limit + 1
             elif name == b"transfer-encoding":  # it, and not the length, says where the body ends
                 framed = True
-        if announced > self._body_limit:
-            raise too_large(self._body_limit)
+        if announced > self.body_limit:
+            raise too_large(self.body_limit)
         task = asyncio.current_task(loop)
         assert task is not None
         self._waits.begin(loop, task, self._body_timeout, task.cancel)
@@ -101,7 +135,7 @@ class GraphQLEndpoint:
             if self._waits.end(task):
                 raise
             task.uncancel()
-            raise Refusal(Code.REQUEST_INVALID, "The body did not arrive in time.", status=400) from None
+            raise _slow() from None
         except BaseException:
             self._waits.end(task)
             raise
@@ -126,38 +160,28 @@ class GraphQLEndpoint:
                 if chunks is None:
                     chunks = bytearray(body)
                 chunks += chunk
-            if len(body if chunks is None else chunks) > self._body_limit:
-                raise too_large(self._body_limit)
+            if len(body if chunks is None else chunks) > self.body_limit:
+                raise too_large(self.body_limit)
             if not message.get("more_body") or (chunks is None and len(body) == whole):
                 return body if chunks is None else bytes(chunks)
 
-    async def _answered(self, loop: asyncio.AbstractEventLoop, method: str, headers: Headers, body: bytes) -> Answer:
-        """Have it answered in a task of its own, that outlives this one; raises `TimeoutError` after `patience`.
-
-        A future between the two does what `asyncio.shield` does, at half its cost.
-        """
-        waiter: asyncio.Future[Answer] = loop.create_future()
-        task = loop.create_task(self._answer(method, headers, body))
-        self._running.add(task)
-        task.add_done_callback(partial(self._done, waiter))
-        self._waits.begin(loop, waiter, self._patience, partial(_give_up, waiter))
-        try:
-            return await waiter
-        finally:
-            self._waits.end(waiter)
-
-    def _done(self, waiter: asyncio.Future[Answer], task: asyncio.Task[Answer]) -> None:
+    def _done(self, headers: Headers, answered: Answered, task: asyncio.Task[Answer]) -> None:
         self._running.discard(task)
+        in_time = self._waits.end(task)
         error = RuntimeError("the answer was cancelled") if task.cancelled() else task.exception()
-        if waiter.done():
-            if error is None:
+        if error is None:
+            if not (in_time and answered(task.result())):
                 self._unsent(task.result())
-            elif not isinstance(error, Refusal):
-                self._defect(secrets.token_hex(8), error)
-        elif error is not None:
-            waiter.set_exception(error)
+        elif isinstance(error, Refusal):
+            if in_time:
+                answered(refused_at_once(error, headers))
+        elif in_time:
+            answered(self._internal(headers, error))
         else:
-            waiter.set_result(task.result())
+            self._defect(secrets.token_hex(8), error)
+
+    def _late(self, headers: Headers, answered: Answered) -> None:
+        answered(self._internal(headers, TimeoutError("the answer took too long")))
 
     def _unsent(self, answer: Answer) -> None:
         """Nobody waits for the answer any more: its entry gets another, that says so."""
@@ -166,16 +190,31 @@ class GraphQLEndpoint:
             self._entering.add(entering)
             entering.add_done_callback(self._entering.discard)
 
-    def _internal(self, headers: Headers, error: Exception) -> Answer:
+    def _internal(self, headers: Headers, error: BaseException) -> Answer:
         quoted = secrets.token_hex(8)
         self._defect(quoted, error)
         message = f"The gateway failed; nothing was disclosed. Quote `{quoted}` when you report it."
         return refused_at_once(Refusal(Code.INTERNAL, message, id=quoted), headers)
 
 
-def _give_up(waiter: asyncio.Future[Answer]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError("the answer took too long"))
+def head(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer as they leave, each one line, without the length of its body."""
+    named = [
+        (name.encode("latin-1"), _CONTROL.sub(b" ", value.encode("latin-1", "replace")))
+        for name, value in answer.headers.items()
+    ]
+    return [*named, *_ALWAYS]
+
+
+def _slow() -> Refusal:
+    return Refusal(Code.REQUEST_INVALID, "The body did not arrive in time.", status=400)
+
+
+def _given(waiter: asyncio.Future[Answer], answer: Answer) -> bool:
+    if waiter.done():
+        return False
+    waiter.set_result(answer)
+    return True
 
 
 class _Waits:

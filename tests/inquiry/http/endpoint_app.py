@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 
-from gateway.inquiry.http.endpoint import GraphQLEndpoint, Headers, Message, Receive, Send
+import uvicorn
+
+from gateway.bounds.connections import OPTIONS, BoundedProtocol
+from gateway.inquiry.http.endpoint import Answered, GraphQLEndpoint, Headers, Message, Receive, Send
 from gateway.inquiry.types import Answer
+from gateway.serving.direct import DirectProtocol
 from gateway.telemetry.log import Log
 
 
@@ -28,10 +33,23 @@ async def answer(method: str, headers: Headers, body: bytes) -> Answer:
     return Answer(200, {"content-type": "text/plain", "x-method": method, "x-length": str(len(body))}, body[:20])
 
 
-graphql = GraphQLEndpoint(answer, Log().defect, body_limit=1000, body_timeout=0.6, patience=1.2)
+class Application:
+    """What serves: an ASGI application, and what `gateway.serving.direct` asks of one."""
+
+    def __init__(self) -> None:
+        self.endpoint = GraphQLEndpoint(answer, Log().defect, body_limit=1000, body_timeout=0.6, patience=1.2)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer by ASGI."""
+        if scope["type"] == "http":
+            await self.endpoint(scope, receive, send)
+
+    def inquire(self, client: str, headers: Headers, body: bytes, answered: Answered, tls: object = None) -> None:
+        """Answer what was read whole."""
+        self.endpoint.begin("POST", headers, body, answered)
 
 
-async def app(scope: Message, receive: Receive, send: Send) -> None:
-    """The ASGI application."""
-    if scope["type"] == "http":
-        await graphql(scope, receive, send)
+if __name__ == "__main__":
+    protocol = {"direct": DirectProtocol, "asgi": BoundedProtocol}[sys.argv[1]]
+    options = {**OPTIONS, "http": protocol, "proxy_headers": False}
+    uvicorn.run(Application(), port=int(sys.argv[2]), loop="uvloop", lifespan="off", log_level="error", **options)

@@ -1,4 +1,5 @@
-"""`POST /graphql` over real sockets, behind the server that ships: every body, client and defect comes to an end."""
+"""`POST /graphql` over real sockets, behind the server that ships and by ASGI: every body, client and defect comes to
+an end."""
 
 from __future__ import annotations
 
@@ -32,14 +33,13 @@ class Served(NamedTuple):
     log: Path
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture(scope="module", params=["direct", "asgi"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("endpoint")
     port = free_port()
-    command = ["-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *command, "tests.inquiry.http.endpoint_app:app"],
+            [sys.executable, "-m", "tests.inquiry.http.endpoint_app", request.param, str(port)],
             cwd=ROOT,
             stdout=log,
             stderr=log,
