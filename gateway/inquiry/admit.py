@@ -21,7 +21,9 @@ import asyncio
 import datetime
 import math
 from collections.abc import Awaitable, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from connectors.base import Subject
 from gateway.errors import Code, Refusal, StoreUnavailable
@@ -36,7 +38,7 @@ __all__ = ["RETRY_SECONDS", "Admission", "AdmissionPort", "Counted", "Reservatio
 _TRIES = 3
 
 
-class Reservation(NamedTuple):
+class Reservation(msgspec.Struct, frozen=True):
     """Permission to continue. `counted` is false for a retry, which was counted the first time."""
 
     counted: bool

@@ -134,4 +134,4 @@ async def disclosed(
         today, serving.zone, facts, lambda then, day: (deciding(then).permits, restraining(day)[1]) == at_first
     )
     journey.metrics.answered("OK", steps)
-    return answered(data, errors, telling.media, extension(entry, receipt))._replace(unsent=release.unsent)
+    return answered(data, errors, telling.media, extension(entry, receipt), unsent=release.unsent)

@@ -101,8 +101,8 @@ class _Extension(msgspec.Struct, rename="camel"):
 
     id: str
     receipt: str | msgspec.UnsetType
-    obligations: Sequence[Obligation] | list[entries.Duty]
-    cautions: Sequence[Caution] | list[entries.Notice]
+    obligations: Sequence[Obligation]
+    cautions: Sequence[Caution]
     rule_set: str
 
 
@@ -177,10 +177,10 @@ def answer_parts(
         grant=decision.grant.id if decision.grant else None,
         declaration=_declared(declaration),
         rule_set=entry.rule_set,
-        obligations=[entries.Duty(o.id, o.type, dict(o.properties)) for o in entry.obligations],
+        obligations=list(entry.obligations),
         disclosed=[_disclosed(subject, decision.subjects[subject], got) for subject in entry.subjects],
         data=entries.Data(salt, data_digest(salt, data)),
-        cautions=[entries.Notice(c.dataset, c.record, c.disputed, c.mitigation) for c in entry.cautions],
+        cautions=list(entry.cautions),
         errors=codes,
     )
     return split(told, _oversight(entry, None if entry.change is None else entry.change.at, answered=True))

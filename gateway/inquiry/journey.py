@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import zoneinfo
 from collections.abc import Awaitable, Callable, Container, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -93,7 +93,7 @@ class Outdated(Refusal):
         self.journey = journey
 
 
-class Telling(NamedTuple):
+class Telling(msgspec.Struct, frozen=True, eq=False):
     """What an inquiry selects, and how its result is answered: by its document's projection, or in another way.
 
     `rendered` makes the answer's data. `others` gives the values of its root fields that name no subject. `oneself`: a

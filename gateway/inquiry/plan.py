@@ -52,6 +52,7 @@ LONGEST = {"document": 2_000}
 """Characters that a declared member may have, where not 200: an emergency's reason stands in `document` (ADR 11)."""
 _NAMED = 5
 """Times that the organisations that an inquiry may name may be named by its lists and fields together, on average."""
+_NO_FIELDS: frozenset[str] = frozenset()
 READY = 200
 """Documents that are compiled ahead for another rule set: they take a second of a thread."""
 
@@ -90,8 +91,9 @@ class Bound(msgspec.Struct, frozen=True):
         other = self.variant.other
         if self.variant.act is not None:
             return frozenset([self.variant.act.field])
-        selected = () if other is None else other.selection_set.selections
-        return frozenset([field.name.value for field in selected if isinstance(field, FieldNode)])
+        if other is None:
+            return _NO_FIELDS
+        return frozenset([field.name.value for field in other.selection_set.selections if isinstance(field, FieldNode)])
 
     @property
     def act(self) -> Act | None:
@@ -238,30 +240,28 @@ class Plan:
         return coerced.coerced
 
     def _declaration(self, values: Mapping[str, Any], header: Mapping[str, str] | None) -> Declaration:
-        said: dict[str, str] | None = None
+        said: Mapping[str, str] | None = None
         if self._declared is not None:
-            said = {}
-            for name, of in self._declared.items():
-                value = of(values)
-                if value is not None:
-                    said[name] = _word(value)
-        if said is None and header is None:
+            found = [(name, of(values)) for name, of in self._declared.items()]
+            said = {name: _word(value) for name, value in found if value is not None}
+            if header is not None:
+                for name in DECLARED:
+                    if said.get(name) != header.get(name):
+                        raise Refusal(Code.INQUIRY_INVALID, f"`@inquiry` and the `Inquiry` header differ on `{name}`")
+        declared = header if said is None else said
+        if declared is None:
             raise Refusal(
                 Code.INQUIRY_REQUIRED,
                 "declare the purpose: add `@inquiry(purpose: ...)` to the operation, or the `Inquiry` header",
             )
-        if said is not None and header is not None:
-            for name in DECLARED:
-                if said.get(name) != header.get(name):
-                    raise Refusal(Code.INQUIRY_INVALID, f"`@inquiry` and the `Inquiry` header differ on `{name}`")
-        declared = said if said is not None else dict(header or {})
         if "purpose" not in declared:
             raise Refusal(Code.INQUIRY_REQUIRED, "the declaration names no `purpose`")
-        for name in DECLARED[1:]:
+        for name, value in declared.items():
             most = LONGEST.get(name, 200)
-            if name in declared and not 0 < len(declared[name].strip()) <= most:
+            if name != "purpose" and not 0 < len(value.strip()) <= most:
                 raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to {most:,} characters")
-        return msgspec.convert(declared, Declaration)
+        case, document, consent, reference, recall = [declared.get(name) for name in DECLARED[1:]]
+        return Declaration(declared["purpose"], case, document, consent, reference, recall=recall)
 
     def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:
         named = value if root.many else (value,)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from connectors.base import Failure, Record, Subject, SubjectKind
+from gateway.ledger.entry.entries import Duty, Notice
 from gateway.rules.model import Cell, Flag, Grant
 from gateway.storage.subjects.kinds import SubjectFacts
 
@@ -168,7 +169,7 @@ class SubjectDecision(msgspec.Struct, frozen=True, eq=False):
     basis: Basis | None = None
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True):
     """Permit or deny per subject, dataset and field. `permits` is all that may be fetched."""
 
     grant: Grant | None
@@ -209,21 +210,11 @@ class Withheld(msgspec.Struct, frozen=True):
     faulty: bool = False
 
 
-class Caution(msgspec.Struct, frozen=True):
-    """What the recipient of a record must know, selected or not (Arts. 33, 45)."""
+Caution = Notice
+"""What the recipient of a record must know, selected or not (Arts. 33, 45): as its entry has it."""
 
-    dataset: str
-    record: str
-    disputed: bool
-    mitigation: str | None
-
-
-class Obligation(msgspec.Struct, frozen=True):
-    """What the recipient must do with an answer; depends on the purpose, never on the records."""
-
-    id: str
-    type: str
-    properties: Mapping[str, str]
+Obligation = Duty
+"""What the recipient must do with an answer; depends on the purpose, never on the records."""
 
 
 class Answer(NamedTuple):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
+
 from gateway.errors import Code, Refusal
 from gateway.inquiry.beside.recalled import correction
 from gateway.inquiry.beside.roots import Known
@@ -47,19 +49,18 @@ def by_document(
     journey: Journey, serving: Serving, plan: Plan, bound: Bound, requester: Requester, asked: GraphQLRequest
 ) -> Telling:
     """How an inquiry is answered: as its document selects."""
-    return Telling(
-        bound.selected,
-        asked.media,
-        partial(serving.renderer.render, bound.variant, bound.asked),
-        partial(serving.others.resolve, journey.shares, plan, bound, requester, asked, _known(journey, requester)),
-    )
+    others = None
+    if bound.variant.other is not None:
+        known = _known(journey, requester)
+        others = partial(serving.others.resolve, journey.shares, plan, bound, requester, asked, known)
+    return Telling(bound.selected, asked.media, partial(serving.renderer.render, bound.variant, bound.asked), others)
 
 
 async def correcting(journey: Journey, serving: Serving, telling: Telling, purpose: Purpose, entry: Entry) -> Telling:
     """The same, of no more than the recall that the declaration names lets be fetched; raises `Refusal`."""
     today = journey.now().astimezone(serving.zone).date()
     of = (entry.requester, purpose, entry.declared, entry.subjects, telling.selected)
-    return telling._replace(recalled=await correction(journey.recalls, *of, today))
+    return msgspec.structs.replace(telling, recalled=await correction(journey.recalls, *of, today))
 
 
 async def answered_apart(

@@ -70,7 +70,7 @@ class Release:
         """
         ports, self._zone = self._ports, zone
         try:
-            known = await self._facts(facts)
+            known = facts if self._age() <= AGE else await self._facts(facts)
         except Refusal:
             await self.unsent("ended")
             raise
@@ -82,12 +82,14 @@ class Release:
         if self._entry.requester.expires <= now.timestamp():
             await self.unsent("token")
             raise ports.authenticator.expired(self._entry.requester)
-        if asyncio.get_running_loop().time() - self._began > ports.patience:
+        if self._age() > ports.patience:
             await self.unsent("late")
             message = "the ledger took too long to enter the answer, so it was not released; ask again"
             raise Refusal(Code.LEDGER_UNAVAILABLE, message, retryable=True)
         today = now.astimezone(zone).date()
-        same = known.subjects == facts.subjects and known.suspended == facts.suspended and known.epoch == facts.epoch
+        same = known is facts or (
+            (known.subjects, known.suspended, known.epoch) == (facts.subjects, facts.suspended, facts.epoch)
+        )
         if not same or (today != day and not holds(now, today)):
             await self.unsent("ended")
             message = "a permit, or a record's display, ended while the inquiry ran, so nothing was released; ask again"
@@ -96,13 +98,15 @@ class Release:
     async def _facts(self, facts: Facts) -> Facts:
         """The facts as they are now, with what their store does not know; the same ones where nothing changed."""
         ports = self._ports
-        if asyncio.get_running_loop().time() - self._began <= AGE:
-            return facts
         known = await ports.facts.read(self._entry.subjects, ports.stamp(), self._entry.requester.who, self._zone)
         if (known.change, known.epoch) == (facts.change, facts.epoch):
             return facts
         verified = any(each.case_verified for each in facts.subjects.values())
         return known.settled(case_verified=verified, break_glass=facts.break_glass)
+
+    def _age(self) -> float:
+        """Seconds since its inquiry began."""
+        return asyncio.get_running_loop().time() - self._began
 
     async def unsent(self, reason: str = "undelivered") -> None:
         """Enter that what was entered did not leave."""

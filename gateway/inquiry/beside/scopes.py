@@ -51,10 +51,11 @@ def lack(
     A subject's own token opens no receipts, whatever else it has, and no act but its own.
     """
     scopes = requester.scopes
-    named = [scope.partition(":") for scope in scopes]
-    inquires = any(name == "inquire" and (not colon or of in datasets) for name, colon, of in named)
-    system = requester.reports_changes and requester.official is None and "self" not in scopes
-    if "reportChange" in asked and system and "steward" in scopes:
+    inquires = "inquire" in scopes or any(
+        name == "inquire" and of in datasets for name, _, of in [scope.partition(":") for scope in scopes]
+    )
+    system = "reportChange" in asked and requester.reports_changes and requester.official is None
+    if system and "steward" in scopes and "self" not in scopes:
         return None
     if not inquires and scopes.isdisjoint(SCOPES):
         return Lack("The token has no scope for this gateway; ask for `inquire`.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.catalogue.model import Period
 from gateway.inquiry.counting.quotas import DAY
@@ -24,7 +25,7 @@ def periods(purposes: Mapping[str, Purpose]) -> Mapping[str, tuple[object, ...]]
     return {name: (each.frequency.per, bool(each.quotas), each.case_required) for name, each in purposes.items()}
 
 
-class Counted(NamedTuple):
+class Counted(msgspec.Struct, frozen=True):
     """One inquiry as it is counted, whether it asks now or comes from the ledger. `subjects` are (scheme, value).
 
     `case` is what it declared; `request` tells its document and variables from others under its reference.
@@ -51,7 +52,7 @@ class Counted(NamedTuple):
         return sorted(set(self.subjects))
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """The same in digests, which is all that stays in memory. `at` is in epoch seconds."""
 
     purpose: str

@@ -13,7 +13,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from http_sfv.dictionary import Dictionary
@@ -41,7 +41,7 @@ _CONTENT_TYPE = {media: f"{media}; charset=utf-8" for media in Media}
 _decode = msgspec.json.Decoder(float_hook=numbers.finite).decode
 
 
-class GraphQLRequest(NamedTuple):
+class GraphQLRequest(msgspec.Struct, frozen=True):
     """A well-formed request. `inquiry` is the `Inquiry` header as it came (see `declared`), `None` without one."""
 
     query: str

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 def answered(
-    data: bytes, errors: Sequence[dict[str, Any]], media: Media, extension: bytes | None = None, of: bytes = b"inquiry"
+    data: bytes,
+    errors: Sequence[dict[str, Any]],
+    media: Media,
+    extension: bytes | None = None,
+    of: bytes = b"inquiry",
+    unsent: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> Answer:
-    """A 200 with `data` and what stands beside it; `extension` is the JSON of `extensions.inquiry`, or `of` an act."""
+    """A 200 with `data` and what stands beside it; `extension` is the JSON of `extensions.inquiry`, or `of` an act.
+
+    `unsent` as in `Answer`.
+    """
     parts = [b'{"data":', data]
     if errors:
         parts += (b',"errors":', _encode(errors))
     if extension is not None:
         parts += (b',"extensions":{"', of, b'":', extension, b"}")
     parts.append(b"}")
-    return Answer(200, _HEADERS[media], b"".join(parts))
+    return Answer(200, _HEADERS[media], b"".join(parts), unsent)

@@ -159,7 +159,7 @@ def test_two_questions_have_one_digest_only_where_they_are_one(
     retries = Retries(b"key")
     same = (declared, asked) == (other, again)
     assert (retries.named(declared, asked).request == retries.named(other, again).request) == same
-    turned = asked._replace(variables=dict(reversed(asked.variables.items())))
+    turned = msgspec.structs.replace(asked, variables=dict(reversed(asked.variables.items())))
     assert retries.named(declared, turned) == retries.named(declared, asked)
     assert Retries(b"another").named(declared, asked) != retries.named(declared, asked)
 
@@ -301,7 +301,7 @@ class ByReferenceAlone(Admission):
     """Another question under a reference that was used counts as a retry."""
 
     def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
-        return super().reserve(purpose, asked._replace(request=b""))
+        return super().reserve(purpose, msgspec.structs.replace(asked, request=b""))
 
 
 @pytest.mark.parametrize("fault", [ByAnyCase, ByReferenceAlone])

@@ -338,7 +338,7 @@ _READ = read
 
 def _reads_another_query(*given: Any) -> GraphQLRequest:
     found = _READ(*given)
-    return found._replace(query=f"{found.query} ")
+    return msgspec.structs.replace(found, query=f"{found.query} ")
 
 
 def _refuses_with_500(*given: Any) -> GraphQLRequest:
