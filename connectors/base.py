@@ -181,7 +181,7 @@ class Forwarded(NamedTuple):
 FORWARDED = Forwarded._fields
 
 
-class RecordRequest(NamedTuple):
+class RecordRequest(msgspec.Struct, frozen=True):
     """All that one inquiry may ask of one department. `deadline` is on the event loop's clock, in seconds.
 
     `forwarded` is there for a `Forwarding` connector, and has nothing that it does not name.

@@ -10,7 +10,7 @@ records unless `no_records` says otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from connectors.base import (
@@ -86,34 +86,24 @@ class RestConnector:
 
     def begin(self, request: RecordRequest, told: Callable[[Told], None]) -> Begun | None:
         """See `Prompt`: of each subject one question can be sent at once."""
-        asked = self._apart(request.datasets)
-        if not asked:
-            return None
         end, about = self._caller.end(request.deadline), request.forwarded
         headers = self._forward.headers(about) if about is not None else None
-        if len(asked) == 1:
-            [(endpoint, dataset, subject, question)] = asked
-            asking = self._about(endpoint, dataset, subject, question, end, headers)
-            return begin(self._caller, asking, (subject, dataset.dataset), told)
-        together = Together(len(asked), end, told)
-        for endpoint, dataset, subject, question in asked:
-            asking = self._about(endpoint, dataset, subject, question, end, headers)
-            together.ask(self._caller, asking, (subject, dataset.dataset))
-        return together
-
-    def _apart(self, datasets: Sequence[DatasetRequest]) -> list[tuple[Endpoint, DatasetRequest, Subject, Question]]:
-        """What is asked of each subject, by one question each; nothing where any of it takes another way."""
-        asked = []
-        for dataset in datasets:
-            endpoint, subjects = self._endpoints.get(dataset.dataset), dataset.subjects
-            if endpoint is None or endpoint.paging is not None or (endpoint.batch is not None and len(subjects) > 1):
-                return []
+        asked: list[tuple[Asking, tuple[Subject, str]]] = []
+        for name, fields, subjects in request.datasets:
+            endpoint = self._endpoints.get(name)
+            if endpoint is None or endpoint.paging is not None or (len(subjects) > 1 and endpoint.batch is not None):
+                return None
             for subject in subjects:
-                question = endpoint.question(subject, dataset.fields)
-                if question is None:
-                    return []
-                asked.append((endpoint, dataset, subject, question))
-        return asked
+                asking = self._about(endpoint, fields, subject, end, headers)
+                if asking is None:
+                    return None
+                asked.append((asking, (subject, name)))
+        if len(asked) < 2:
+            return begin(self._caller, *asked[0], told) if asked else None
+        together = Together(len(asked), end, told)
+        for asking, key in asked:
+            together.ask(self._caller, asking, key)
+        return together
 
     async def _store_one(
         self,
@@ -127,24 +117,19 @@ class RestConnector:
 
     async def _one(self, dataset: DatasetRequest, subject: Subject, end: float, headers: Headers) -> Outcome:
         endpoint = self._endpoints[dataset.dataset]
-        question = endpoint.question(subject, dataset.fields)
-        if question is None:
-            return _BAD_VALUE
         if endpoint.paging is not None:
-            return await self._pages(endpoint, dataset, subject, question, end, headers)
-        return await self._caller.ask(self._about(endpoint, dataset, subject, question, end, headers))
+            return await self._pages(endpoint, dataset, subject, end, headers)
+        asking = self._about(endpoint, dataset.fields, subject, end, headers)
+        return _BAD_VALUE if asking is None else await self._caller.ask(asking)
 
     def _about(
-        self,
-        endpoint: Endpoint,
-        dataset: DatasetRequest,
-        subject: Subject,
-        question: Question,
-        end: float,
-        headers: Headers,
-    ) -> Asking:
-        """A question about one subject, answered in one page."""
-        decoder, most = endpoint.decoder(dataset.fields), self._caller.most_records
+        self, endpoint: Endpoint, fields: tuple[str, ...], subject: Subject, end: float, headers: Headers
+    ) -> Asking | None:
+        """A question about one subject, answered in one page; None where the identifier cannot stand in it."""
+        question = endpoint.question(subject, fields)
+        if question is None:
+            return None
+        decoder, most = endpoint.decoder(fields), self._caller.most_records
 
         def read(answer: Response) -> Reading:
             if answer.status != 200:
@@ -165,10 +150,12 @@ class RestConnector:
         endpoint: Endpoint,
         dataset: DatasetRequest,
         subject: Subject,
-        question: Question,
         end: float,
         headers: Headers,
     ) -> Outcome:
+        question = endpoint.question(subject, dataset.fields)
+        if question is None:
+            return _BAD_VALUE
         paging, decoder = endpoint.paging, endpoint.decoder(dataset.fields)
         assert paging is not None
         records: list[Record] = []
@@ -187,7 +174,7 @@ class RestConnector:
         while True:
             lane = (decoder, len(seen)) if endpoint.named else None
             allowed = endpoint.no_records if url is first else ()
-            asked = question._replace(url=url)
+            asked = Question(url, question.body)
             asking = _asking(endpoint, asked, end, headers, read, lane, allowed)
             page: Page | Failure = await self._caller.ask(asking)
             if isinstance(page, Failure):
@@ -260,7 +247,7 @@ class RestConnector:
         self, endpoint: Endpoint, deadline: float, of_all: Noted, noted: Noted, question: Question, first: bool
     ) -> Response | None:
         end = self._caller.end(deadline)
-        tried = await self._caller.attempt(endpoint.method, *question, end, endpoint.headers)
+        tried = await self._caller.attempt(endpoint.method, question.url, question.body, end, endpoint.headers)
         asked, none = (
             answers.Asked(question.url, self._caller.address_key, ("path",)),
             endpoint.no_records if first else (),
@@ -287,7 +274,7 @@ def _asking(
 ) -> Asking:
     if endpoint.headers:
         headers = {**endpoint.headers, **(headers or {})}
-    return Asking(endpoint.method, *question, end, read, lane, allowed, headers, endpoint.once)
+    return Asking(endpoint.method, question.url, question.body, end, read, lane, allowed, headers, endpoint.once)
 
 
 def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:

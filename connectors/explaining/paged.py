@@ -32,7 +32,7 @@ async def explain(
     seen, count = {first}, 0
     known: set[tuple[str, str]] = set()
     while True:
-        answer = await ask(question._replace(url=url), url == first)
+        answer = await ask(Question(url, question.body), url == first)
         body = endpoint.json(answer.body, dataset.fields) if answer is not None else None
         if isinstance(body, str):
             noted.add(("format",), body)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+import msgspec
+
 from connectors.base import DatasetRequest, Subject
 from connectors.explaining import records
 from connectors.explaining.answers import Asked
@@ -66,7 +68,7 @@ async def usable(caller: Caller, tried: Tried, asked: Asked, of_all: Noted, of_o
     """As `answers.usable`; a status of 400 or above with GraphQL's errors in its body is an answer too."""
     held = tried.answer
     if isinstance(held, Response) and held.status in (400, 422) and b'"errors"' in held.body:
-        tried = tried._replace(answer=held._replace(status=200))
+        tried = tried._replace(answer=msgspec.structs.replace(held, status=200))
     return await usable_answer(caller, tried, asked, of_all, of_one)
 
 

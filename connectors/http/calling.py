@@ -64,7 +64,7 @@ class Limits(msgspec.Struct, frozen=True):
     records: int
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True):
     """What was read in an answer: an outcome or several, as the connector likes.
 
     `wrong`: it cannot be used. `named`: it names everybody who was asked about, in every dataset.
@@ -90,7 +90,7 @@ def read_limits(config: Config) -> Limits:
     )
 
 
-class Asking(NamedTuple):
+class Asking(msgspec.Struct, frozen=True):
     """One question, and how its answer is read; `end` is on the event loop's clock.
 
     `read` never raises. Statuses but 200 and the `allowed` are failures. With a `lane`, which is what questions of one
@@ -143,6 +143,7 @@ class Caller:
         self._auth = auth
         self._headers = dict(headers)
         self._kept = kept
+        self._pool = transport if kept and isinstance(transport, PooledTransport) else None
         self._breaker = Breaker(limits.breaker)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.most_records = limits.records
@@ -158,8 +159,8 @@ class Caller:
 
     def begin(self, asking: Asking, told: Callable[[TransportFault | None], None]) -> Connection | None:
         """Send a question at once (`PooledTransport.begin`); None where it has to wait, or is an unusual one."""
-        transport, headers = self._transport, asking.headers
-        if asking.lane is None or asking.once or not self._kept or type(transport) is not PooledTransport:
+        pool, headers = self._pool, asking.headers
+        if pool is None or asking.lane is None or asking.once:
             return None
         now = (self._loop or self._begin()).time()
         if now >= asking.end or not self._breaker.is_closed(now):
@@ -170,12 +171,12 @@ class Caller:
             if authorization is None:
                 return None
             sent = {**sent, **self._auth.shown_by(authorization, asking.method, asking.url)}
-        return transport.begin(asking.method, asking.url, sent, asking.body, asking.lane, told)
+        return pool.begin(asking.method, asking.url, sent, asking.body, asking.lane, told)
 
     async def unpack(self, connection: Connection) -> TransportFault | None:
         """See `PooledTransport.unpack`."""
-        assert isinstance(self._transport, PooledTransport)
-        return await self._transport.unpack(connection)
+        assert self._pool is not None
+        return await self._pool.unpack(connection)
 
     def worked(self) -> None:
         """A question that was sent at once was answered."""
@@ -195,8 +196,9 @@ class Caller:
         A large answer is read beside the event loop. `came` is what it was answered already, where it was sent at once;
         with `fresh` it is sent on a new connection.
         """
-        method, url, body, end, read, lane, allowed, headers, once = asking
-        lane = lane if self._kept and not once else None
+        method, url, body, end, read = asking.method, asking.url, asking.body, asking.end, asking.read
+        allowed, headers, once = asking.allowed, asking.headers, asking.once
+        lane = asking.lane if self._kept and not once else None
         loop = self._loop or self._begin()
         attempt, renewed, nonced, fresh = 0, False, False, fresh or once
         own = self._headers if headers is None else {**self._headers, **headers}

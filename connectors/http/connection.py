@@ -132,8 +132,9 @@ class Connection(asyncio.Protocol):
             return
         before = self._raw
         if not before and not self._shown and (body := usual.body(data, self._limit)) is not None:
+            told, self._told = self._told, None
             self.status, self.body = 200, body
-            self._end(None, usable=True)
+            told(None)
             return
         self._raw = read = before + len(data)
         if read > self._limit + MAX_AROUND:

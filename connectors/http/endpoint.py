@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from connectors.base import Config, DatasetShape, Subject
 from connectors.http import origins
 from connectors.http.body import Body, read_body
@@ -71,11 +73,11 @@ class Paging(NamedTuple):
         return origins.follow(current, following)
 
 
-class Question(NamedTuple):
+class Question(msgspec.Struct, frozen=True):
     """Where a question goes, and its body where it has one."""
 
     url: str
-    body: bytes | None
+    body: bytes | None = None
 
 
 class Batch(NamedTuple):
@@ -161,15 +163,15 @@ class Endpoint:
 
     def question(self, subject: Subject, fields: tuple[str, ...]) -> Question | None:
         """How one subject's records are asked for, or `None` where the identifier cannot stand there."""
-        value = encode(subject.value) if self._body is None else ""
-        around = self._around.get((subject.scheme, fields)) or self._parts(subject.scheme, fields)
-        if around is None or value is None:
+        _, scheme, value = subject
+        around = self._around.get((scheme, fields)) or self._parts(scheme, fields)
+        if around is None:
             return None
-        url = value.join(around)
         if self._body is None:
-            return Question(url, None)
-        body = self._body.fill({"scheme": subject.scheme, "value": subject.value})
-        return None if body is None else Question(url, body)
+            encoded = encode(value)
+            return None if encoded is None else Question(encoded.join(around))
+        body = self._body.fill({"scheme": scheme, "value": value})
+        return None if body is None else Question("".join(around), body)
 
     def _parts(self, written: str, fields: tuple[str, ...]) -> tuple[str, ...] | None:
         """The address without its values: what stands around each, for a scheme and fields."""
@@ -198,7 +200,7 @@ class Endpoint:
         if self._select is not None:
             url += self._selected(url, fields)
         if batch_body is None:
-            return Question(url, None)
+            return Question(url)
         body = batch_body.fill({"scheme": subjects[0].scheme, "values": [subject.value for subject in subjects]})
         return None if body is None else Question(url, body)
 

@@ -179,7 +179,8 @@ class PooledTransport:
                 fresh = True
         finally:
             if lease is None:
-                self._leave()
+                self._active -= 1
+                self._wake()
 
     def _kept(self, key: tuple[str, object]) -> Connection | None:
         idle = self._idle.get(key)
@@ -195,7 +196,9 @@ class PooledTransport:
         """An answer was read: its connection rests until its lane's next question, or is closed; a place is free."""
         if not (keep and self._rest(connection)):
             self._close(connection)
-        self._leave()
+        self._active -= 1
+        if self._queue:
+            self._wake()
 
     def _rest(self, connection: Connection) -> bool:
         if not connection.usable:
@@ -273,12 +276,12 @@ class PooledTransport:
         raise failure
 
     async def unpack(self, connection: Connection) -> TransportFault | None:
-        """Put in place of its answer's body what it is, decompressed; or why that cannot be."""
+        """Put in place of its answer's body what it is, decompressed, without a coding; or why that cannot be."""
         options = self._options
         plain = await unpacked(connection.coding, bytes(connection.body), options.max_bytes, options.gzip)
         if isinstance(plain, TransportFault):
             return plain
-        connection.body = plain
+        connection.body, connection.coding = plain, b""
         return None
 
     async def _wait(self, loop: asyncio.AbstractEventLoop, end: float) -> bool:
@@ -296,11 +299,6 @@ class PooledTransport:
             self._wake()
             raise
         return True
-
-    def _leave(self) -> None:
-        self._active -= 1
-        if self._queue:
-            self._wake()
 
     def _wake(self) -> None:
         while self._queue:
@@ -341,8 +339,8 @@ class PooledTransport:
             raise ValueError("an address must be percent-encoded")
         head = f"{method} {target} HTTP/1.1\r\n".encode("ascii")
         if body is None:
-            return head + lines + block + b"\r\n"
-        return b"%s%s%sContent-Length: %d\r\n\r\n%s" % (head, lines, block, len(body), body)
+            return b"%b%b%b\r\n" % (head, lines, block)
+        return b"%b%b%bContent-Length: %d\r\n\r\n%b" % (head, lines, block, len(body), body)
 
     async def close(self) -> None:
         """See the port."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -85,7 +85,7 @@ class Lease(Protocol):
         ...
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True):
     """A whole answer that is no redirect: its status, its body, decompressed, and after what time it asks to be called
     again.
 

@@ -126,7 +126,7 @@ class XroadCaller(Caller):
             reading = asking.read(answer)
             return Reading(reading.told, reading.wrong, True)  # its id says whose it is, whomever it names
 
-        return await super().ask(asking._replace(read=checked, lane=self, headers=sent), came, fresh)
+        return await super().ask(msgspec.structs.replace(asking, read=checked, lane=self, headers=sent), came, fresh)
 
     async def attempt(
         self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None

@@ -94,16 +94,20 @@ class Breaker:
                 return  # a call from before it opened
             self._calls.clear()
             self._failed = 0
-        self._open = self._trying = False
+            self._open = self._trying = False
         self._in_a_row = 0
-        self._retries = min(_SAVED, self._retries + _RETRIES)
-        self._count(now, False)
+        if self._retries < _SAVED:
+            self._retries = min(_SAVED, self._retries + _RETRIES)
+        self._calls.append((now, False))
+        self._forget(now)
 
     def failed(self, now: float) -> None:
         """The department did not answer, or answered that it cannot."""
         self._trying = False
         self._in_a_row += 1
-        self._count(now, True)
+        self._calls.append((now, True))
+        self._failed += 1
+        self._forget(now)
         # A share of few calls says nothing: twice as many as the failures in a row that open it.
         many = len(self._calls) >= 2 * self._limits.failures
         share = many and 100 * self._failed >= self._limits.share * len(self._calls)
@@ -132,10 +136,8 @@ class Breaker:
         self._retries -= 1
         return True
 
-    def _count(self, now: float, failed: bool) -> None:
+    def _forget(self, now: float) -> None:
         calls = self._calls
-        calls.append((now, failed))
-        self._failed += failed
         while len(calls) > _CALLS or calls[0][0] < now - self._limits.window:
             self._failed -= calls.popleft()[1]
 

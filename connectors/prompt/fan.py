@@ -30,10 +30,14 @@ _SOON = 0.001
 class Fan:
     """One inquiry's questions. `deadline` is on the event loop's clock, in seconds."""
 
-    __slots__ = ("_asked", "_deadline", "_ended", "_left", "_loop", "_timer")
+    __slots__ = ("_asked", "_deadline", "_due", "_ended", "_loop", "_timer", "left")
 
     def __init__(self, deadline: float) -> None:
-        self._deadline, self._left = deadline, 0
+        self._deadline = deadline
+        self._due = deadline
+        """When the one timer fires: the next time at which anything ends."""
+        self.left = 0
+        """How many have not answered."""
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Asked] = []
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -43,7 +47,7 @@ class Fan:
         """Ask one department; `keep` gets what comes of it."""
         asked = _Asked(self, keep)
         self._asked.append(asked)
-        self._left += 1
+        self.left += 1
         try:
             begin: Begin | None = getattr(connector, "begin", None)  # a protocol's `isinstance` takes far longer
             begun = begin(request, asked.told) if begin is not None else None
@@ -51,50 +55,45 @@ class Fan:
                 asked.told(connector.fetch(request))
             else:
                 asked.begun = begun
+                if begun.end < self._due:
+                    self._due = begun.end
         except Exception as error:  # a defect of one connector is that department's failure, not the inquiry's
-            asked.end(error)
+            asked.told(error)
 
     async def answered(self) -> int:
         """Wait until the last has answered, or time is up; how many had not answered."""
         try:
-            if self._left:
-                self._set()
+            if self.left:
+                self._timer = self._loop.call_at(self._due, self._late)
                 await self._ended
-            return self._left
+            return self.left
         finally:
             if self._timer is not None:
                 self._timer.cancel()
-            if self._left:
+            if self.left:
                 for asked in self._asked:
                     asked.give_up()
 
-    def one_less(self) -> None:
-        """One department more has answered."""
-        self._left -= 1
-        if not self._left and not self._ended.done():
+    def end(self) -> None:
+        """All have answered, or time is up."""
+        if not self._ended.done():
             self._ended.set_result(None)
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run what cannot be done at once."""
         return self._loop.create_task(work)
 
-    def _set(self) -> None:
-        """The one timer, for the next time at which anything ends."""
-        due, now = self._deadline, self._loop.time() + _SOON
-        for asked in self._asked:
-            if asked.begun is not None and now < asked.begun.end < due:
-                due = asked.begun.end
-        self._timer = self._loop.call_at(due, self._due)
-
-    def _due(self) -> None:
+    def _late(self) -> None:
+        """Time is up for some, or for all."""
         now = self._loop.time() + _SOON
         for asked in self._asked:
             if asked.begun is not None and asked.begun.end <= now:
                 asked.begun.late()
-        if now < self._deadline:
-            self._set()
-        elif not self._ended.done():
-            self._ended.set_result(None)
+        if now >= self._deadline:
+            self.end()
+            return
+        ends = [asked.begun.end for asked in self._asked if asked.begun is not None and asked.begun.end > now]
+        self._timer = self._loop.call_at(min([self._deadline, *ends]), self._late)
 
 
 async def asked(connector: Connector, request: RecordRequest) -> Answers:
@@ -134,21 +133,20 @@ class _Asked:
         self.begun = None
         if type(came) is not dict and isinstance(came, Coroutine):  # answers are, and the rest takes longer
             self._task = self._fan.create_task(self._await(came))
-        else:
-            self.end(came)
+            return
+        keep, self._keep = self._keep, None
+        if keep is not None:
+            keep(came)
+            fan = self._fan
+            fan.left -= 1
+            if not fan.left:
+                fan.end()
 
     async def _await(self, answers: Coroutine[Any, Any, Answers]) -> None:
         try:
-            self.end(await answers)
+            self.told(await answers)
         except Exception as error:
-            self.end(error)
-
-    def end(self, answers: Answers | Exception) -> None:
-        """This is what comes of it."""
-        keep, self._keep = self._keep, None
-        if keep is not None:
-            keep(answers)
-            self._fan.one_less()
+            self.told(error)
 
     def give_up(self) -> None:
         """Nobody waits any longer."""
@@ -157,4 +155,4 @@ class _Asked:
             begun.abandon()
         if self._task is not None:
             self._task.cancel()
-        self.end(LATE)
+        self.told(LATE)

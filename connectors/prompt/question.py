@@ -44,11 +44,11 @@ class Question:
         connection = self.connection
         if connection is None:
             return  # abandoned
-        if fault is None and connection.coding:
-            self._beside(asyncio.ensure_future(self._caller.unpack(connection)), self._came)
-            return
         try:
-            self._came(fault)
+            if fault is None:
+                self._answered(connection)
+            else:
+                self._failed(fault)
         except Exception as error:
             self._broke(error)
 
@@ -70,43 +70,46 @@ class Question:
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
-        self._settle(False)
+        self._close()
 
-    def _came(self, fault: TransportFault | None) -> None:
-        connection = self.connection
-        assert connection is not None
-        if fault is None and connection.is_doubtful(b""):
-            fault = TransportFault.INVALID
-        if fault is None:
-            status, body = connection.status, bytes(connection.body)
-            answer = Response(status, body, connection.retry_after, None, connection.headers)
-            if status != 200 and status not in self._asking.allowed:
-                self._settle(False)
-                self._go_on(None if status == RESTED else answer, fresh=status == RESTED)
-                return
-            self._caller.worked()
-            if len(body) > INLINE:
-                self._beside(beside(self._asking.read, answer), self._read)
-            else:
-                self._read(self._asking.read(answer))
+    def _answered(self, connection: Connection) -> None:
+        if connection.coding:
+            self._beside(asyncio.ensure_future(self._caller.unpack(connection)), self.heard)
             return
-        self._settle(False)
+        if connection.surplus and connection.is_doubtful(b""):
+            self._failed(TransportFault.INVALID)
+            return
+        status, body, asking = connection.status, bytes(connection.body), self._asking
+        answer = Response(status, body, connection.retry_after, None, connection.headers)
+        if status != 200 and status not in asking.allowed:
+            self._close()
+            self._go_on(None if status == RESTED else answer, fresh=status == RESTED)
+            return
+        self._caller.worked()
+        if len(body) > INLINE:
+            self._beside(beside(asking.read, answer), self._read)
+        else:
+            self._read(asking.read(answer))
+
+    def _failed(self, fault: TransportFault) -> None:
+        self._close()
         if fault is TransportFault.TIMEOUT:
             self._told({self._key: self._caller.timed_out()})
         else:
             self._go_on(None, fresh=True)
 
     def _read(self, reading: Reading) -> None:
-        sound = self._settle(reading.named and not reading.wrong)
-        if sound and not reading.wrong:
+        connection, self.connection = self.connection, None
+        assert connection is not None
+        if connection.settle(reading.named and not reading.wrong) and not reading.wrong:
             self._told({self._key: reading.told})
         else:
             self._go_on(None, fresh=True)  # its connection had carried other answers: this may have been one, come late
 
-    def _settle(self, keep: bool) -> bool:
+    def _close(self) -> None:
         connection, self.connection = self.connection, None
         assert connection is not None
-        return connection.settle(keep)
+        connection.settle(False)
 
     def _go_on(self, came: Response | None, *, fresh: bool) -> None:
         self._told(self._asked(came, fresh))
@@ -133,5 +136,5 @@ class Question:
     def _broke(self, error: Exception) -> None:
         """A defect is reported: an event loop's callback could not raise it to anybody."""
         if self.connection is not None:
-            self._settle(False)
+            self._close()
         self._told(error)

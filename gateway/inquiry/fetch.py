@@ -82,7 +82,10 @@ class Fetcher:
         got: Got = {}
         fan = Fan(deadline)
         for department, datasets in requests.items():
-            self._ask(fan, department, RecordRequest(datasets, deadline), about, got, steps)
+            asked = steps.asked(department)
+            sent = None if about is None else self._sent(department, about, asked)
+            keep = partial(self._keep, department, datasets, got, asked)
+            fan.ask(self._connectors[department], RecordRequest(datasets, deadline, sent), keep)
         late = await fan.answered()
         if late:
             log.warning("%d departments did not answer within the inquiry's deadline", late)
@@ -109,30 +112,16 @@ class Fetcher:
     def _requests(self, permits: Sequence[Permit]) -> dict[str, tuple[DatasetRequest, ...]]:
         grouped: dict[str, list[Permit]] = {}
         for permit in permits:
-            department = self._departments[permit.dataset]
-            if department in grouped:
-                grouped[department].append(permit)
-            else:
-                grouped[department] = [permit]
+            grouped.setdefault(self._departments[permit.dataset], []).append(permit)
         return {department: _asked_for(own) for department, own in grouped.items()}
 
-    def _ask(
-        self,
-        fan: Fan,
-        department: str,
-        request: RecordRequest,
-        about: Forwarded | None,
-        got: Got,
-        steps: Steps,
-    ) -> None:
-        asked = steps.asked(department)
+    def _sent(self, department: str, about: Forwarded, asked: Asked | None) -> Forwarded | None:
+        """What of it a department is sent, where it is sent anything."""
         names = self.forwards.get(department)
-        if about is not None and names is not None:
-            sent = about.only(names)
-            if asked is not None and "trace" in names:
-                sent = sent._replace(trace=asked.context)
-            request = request._replace(forwarded=sent)
-        fan.ask(self._connectors[department], request, partial(self._keep, department, request.datasets, got, asked))
+        if names is None:
+            return None
+        sent = about.only(names)
+        return sent._replace(trace=asked.context) if asked is not None and "trace" in names else sent
 
     def _keep(
         self,
@@ -158,21 +147,24 @@ class Fetcher:
             asked.ended(next((each.fault for each in outcomes if isinstance(each, Failure)), None))
 
     def _keep_sound(self, datasets: tuple[DatasetRequest, ...], got: Got, answers: Answers) -> None:
-        count = sum([len(each) for each in answers.values() if type(each) is not Failure])
-        for dataset in datasets:
-            for subject in dataset.subjects:
-                key = (subject, dataset.dataset)
+        count = 0
+        for each in answers.values():
+            if not isinstance(each, Failure):
+                count += len(each)
+        for name, fields, subjects in datasets:
+            for subject in subjects:
+                key = (subject, name)
                 outcome = answers.get(key)
-                # Too many are not looked at: that would take the time that is to be saved.
-                many = count > self._records and not isinstance(outcome, Failure)
-                got[key] = _MANY if many else self._sound(outcome, dataset.fields)
+                if isinstance(outcome, Failure):
+                    got[key] = outcome
+                elif outcome is None:
+                    got[key] = _MISSING
+                else:
+                    # Too many are not looked at: that would take the time that is to be saved.
+                    got[key] = _MANY if count > self._records else self._sound(outcome, fields)
 
-    def _sound(self, outcome: Outcome | None, fields: tuple[str, ...]) -> Outcome:
-        """The outcome, where it is a failure or records that have every field that was asked for."""
-        if isinstance(outcome, Failure):
-            return outcome
-        if outcome is None:
-            return _MISSING
+    def _sound(self, outcome: Sequence[Record], fields: tuple[str, ...]) -> Outcome:
+        """The records, where they have every field that was asked for, and each name one content."""
         for kind in set(map(type, outcome)):
             if (kind, fields) not in self._known:
                 if issubclass(kind, Faulty):
@@ -182,7 +174,7 @@ class Fetcher:
                 if len(self._known) >= _KNOWN:
                     self._known.clear()
                 self._known.add((kind, fields))
-        return outcome if len(outcome) < 2 or _agree(outcome) else _DIFFER
+        return outcome if len({record.m_id for record in outcome}) == len(outcome) or _agree(outcome) else _DIFFER
 
 
 def may_be_sent(purpose: Purpose, declaration: Declaration, official: str | None, inquiry: str) -> Forwarded:
@@ -219,7 +211,7 @@ def _keys(datasets: Sequence[DatasetRequest]) -> list[tuple[Subject, str]]:
 
 def _agree(records: Sequence[Record]) -> bool:
     """Whether each record, as its id and version name it, has one content; one that shows neither is nobody's copy."""
-    if len({record.m_id for record in records}) == len(records) or len(set(map(_name, records))) == len(records):
+    if len(set(map(_name, records))) == len(records):
         return True
     first: dict[tuple[str, str], Record] = {}
     return all(

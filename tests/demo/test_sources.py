@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.base import Connector, DatasetRequest, DatasetShape, Failure, Fault, Record, RecordRequest, Subject
@@ -131,7 +132,7 @@ async def test_a_killed_department_is_unavailable(department: str, start: Start,
     got: list[Any] = []
 
     async def fails() -> bool:
-        answer = await connector.fetch(request._replace(deadline=asyncio.get_running_loop().time() + 5))
+        answer = await connector.fetch(msgspec.structs.replace(request, deadline=asyncio.get_running_loop().time() + 5))
         got.append(answer[subject, name])
         return isinstance(got[-1], Failure)
 
