@@ -71,16 +71,22 @@ _ends = lru_cache(maxsize=256)(_Ends)
 _shown = lru_cache(maxsize=256)(_Shown)
 
 
-def _days(longest: _Ends | _Shown | None, records: Sequence[Record]) -> list[datetime.date | None]:
-    if longest is None:
-        return [None] * len(records)
-    return [longest[record.m_effective] for record in records]
+def _look(records: Sequence[Record], last: _Ends | _Shown | None) -> tuple[list[datetime.date | None], bool]:
+    """The last day of display of each, and whether they are plain: each has a document, and none mitigation."""
+    until: list[datetime.date | None] = []
+    plain = True
+    for record in records:
+        until.append(None if last is None else last[record.m_effective])
+        if record.m_mitigation or not record.m_document:
+            plain = False
+    return until, plain
 
 
 class Release(msgspec.Struct, frozen=True, gc=False):
     """What the restraints look at: one subject's records of one dataset, on the day of release.
 
-    `until` has the last day of display of each record, `_OVER` where it is not displayed.
+    `until` has the last day of display of each record, `_OVER` where it is not displayed. `plain`: each of them has a
+    document, and none has mitigation.
     """
 
     dataset: Dataset
@@ -89,6 +95,7 @@ class Release(msgspec.Struct, frozen=True, gc=False):
     today: datetime.date
     records: Sequence[Record]
     until: Sequence[datetime.date | None]
+    plain: bool
 
 
 class Restraint(NamedTuple):
@@ -117,12 +124,9 @@ def _display_ended(release: Release) -> Sequence[int]:
 
 
 def _no_source_document(release: Release) -> Sequence[int]:
-    if release.dataset.nature != "adverse":
+    if release.plain or release.dataset.nature != "adverse":
         return ()
-    documents = [record.m_document for record in release.records]
-    if all(documents):
-        return ()
-    return [at for at, record in enumerate(release.records) if not documents[at] and _shows(record, "m_document")]
+    return [at for at, record in enumerate(release.records) if not record.m_document and _shows(record, "m_document")]
 
 
 def _withdrawn(release: Release) -> Sequence[int]:
@@ -173,8 +177,8 @@ def restrain(
     Where a record that is not withheld is faulty, nothing of the dataset is released.
     """
     display = dataset.display
-    until = _days(None if display is None else _shown(display.max, today), records)
-    release = Release(dataset, purpose, facts, today, records, until)
+    until, plain = _look(records, None if display is None else _shown(display.max, today))
+    release = Release(dataset, purpose, facts, today, records, until, plain)
     reasons: dict[int, str] = {}
     for restraint in restraints:
         for at in restraint.withholds(release):
@@ -188,7 +192,7 @@ def restrain(
         until = [day for at, day in enumerate(until) if at not in reasons]
     if (wrong := _faulty(records)) is not None:
         return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), withheld, []
-    released, cautions = _released(dataset, facts, records, until)
+    released, cautions = _released(dataset, facts, records, until, plain)
     return released, withheld, cautions
 
 
@@ -210,14 +214,14 @@ def tell_oneself(
         return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), [], []
     others = msgspec.structs.replace(purpose, overdue_objection="withhold")
     display = dataset.display
-    until = _days(None if display is None else _shown(display.max, today), records)
-    release = Release(dataset, others, facts, today, records, until)
+    until, plain = _look(records, None if display is None else _shown(display.max, today))
+    release = Release(dataset, others, facts, today, records, until, plain)
     by_others: list[tuple[str, ...]] = [()] * len(records)
     for restraint in restraints:
         for at in restraint.withholds(release):
             by_others[at] += (restraint.name,)
-    until = _days(None if display is None else _ends(display.max), records)
-    released, cautions = _released(dataset, facts, records, until)
+    until, _ = _look(records, None if display is None else _ends(display.max))
+    released, cautions = _released(dataset, facts, records, until, plain)
     released.from_others = by_others
     withheld = [
         Withheld(subject, dataset.id, record.m_id, record.m_version, name)
@@ -236,20 +240,19 @@ def _faulty(records: Sequence[Record]) -> Faulty | None:
 
 
 def _released(
-    dataset: Dataset, facts: SubjectFacts, shown: Sequence[Record], until: list[datetime.date | None]
+    dataset: Dataset, facts: SubjectFacts, shown: Sequence[Record], until: list[datetime.date | None], plain: bool
 ) -> tuple[Released, list[Caution]]:
     disputed = [False] * len(shown)
     # An overdue objection is an open one, whichever of the two sets the facts name it in.
     if facts.disputed or facts.overdue:
         for at in _named(dataset, shown, facts.disputed | facts.overdue):
             disputed[at] = True
-    mitigation = [record.m_mitigation for record in shown]
     cautions: list[Caution] = []
-    if any(mitigation) or True in disputed:
+    if not plain or True in disputed:
         cautions = [
-            Caution(dataset.id, record.m_id, disputed[at], mitigation[at])
+            Caution(dataset.id, record.m_id, disputed[at], record.m_mitigation)
             for at, record in enumerate(shown)
-            if mitigation[at] or disputed[at]
+            if record.m_mitigation or disputed[at]
         ]
     return Released(shown, until, disputed), cautions
 

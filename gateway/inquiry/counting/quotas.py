@@ -80,10 +80,11 @@ class Reach:
         """
         for window in found:
             _, _, seconds, most, wide = window
-            tally, until = self.hour if seconds == HOUR else self.day, at - seconds
-            tally.drop(until)
-            if tally.total + len(asked) <= most:  # even if all of them are new
+            tally = self.hour if seconds == HOUR else self.day
+            if tally.total + len(asked) <= most:  # even if all of them are new, and of the others none has left
                 continue
+            until = at - seconds
+            tally.drop(until)
             within = [slot for each in asked if (slot := slotted(each, wide)) > until]
             new = len(asked) - len(within)
             if new and tally.total + new > most:
