@@ -73,6 +73,7 @@ class Fan:
             if self.left:
                 for asked in self._asked:
                     asked.give_up()
+            self._asked, self._timer = [], None  # they lead back here, and the collector alone would find them
 
     def end(self) -> None:
         """All have answered, or time is up."""

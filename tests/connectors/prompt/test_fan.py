@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,24 @@ async def test_it_ends_with_the_last_answer() -> None:
     assert await answered == 0
     assert kept == [[NONE], [NONE], [NONE]]
     assert first.abandoned == third.abandoned == 0
+
+
+async def test_what_has_ended_leaves_nothing_to_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        first = Prompt()
+        fan, kept = fan_of([first])
+        answered = asyncio.ensure_future(fan.answered())
+        await asyncio.sleep(0)
+        first.told(NONE)
+        assert await answered == 0
+        first.told = lambda _: None
+        del fan, answered
+        assert kept == [[NONE]]
+        assert not [each for each in gc.get_objects() if type(each) is Fan]
+    finally:
+        gc.enable()
 
 
 async def test_nobody_is_asked_and_nothing_is_waited_for() -> None:
