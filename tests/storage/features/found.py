@@ -14,7 +14,8 @@ from sqlglot import exp
 PLAIN = frozenset({
     "Add", "Alias", "Alter", "And", "Between", "Boolean", "Case", "Cast", "CheckColumnConstraint", "Coalesce",
     "Column", "ColumnConstraint", "ColumnDef", "Commit", "Constraint", "Count", "Create", "CurrentDatabase",
-    "CurrentSchema", "CurrentUser", "DataTypeParam", "DefaultColumnConstraint", "Delete", "Distinct", "Dot", "Drop",
+    "CurrentSchema", "CurrentUser", "DPipe", "DataTypeParam", "DefaultColumnConstraint", "Delete", "Distinct", "Dot",
+    "Drop",
     "EQ", "Exists", "ForeignKey", "From", "GT", "GTE", "Group", "Having", "Identifier", "If", "In",
     "IndexParameters", "Insert", "Is", "Join", "LT", "LTE", "Like", "Limit", "Literal", "Lower", "Max", "Min",
     "Mul", "NEQ", "Neg", "Not", "NotNullColumnConstraint", "Null", "Nullif", "Offset", "Or", "Order", "Ordered",
