@@ -87,6 +87,10 @@ class Work(NamedTuple):
     behind: int
 
 
+Changes = Mapping[tuple[str, str], Sequence[Changed]]
+"""What changed about subjects, by scheme and value."""
+
+
 class Projector:
     """Projects one store. Blocks, so it is for a thread or a process of its own; one call at a time."""
 
@@ -140,35 +144,39 @@ class Projector:
 
     def _write_some(self, work: Work, taken: Sequence[Seen]) -> None:
         most = MANY if self.behind else FEW
+        changes = self._changes(work, taken)
         for at in range(0, len(taken), most):
             some = taken[at : at + most]
             first = work.first + at
             if at:
                 time.sleep(_BREATH)
-            if not self.write(work._replace(first=first, last=first + len(some)), some) or work.shard in self.stopped:
+            part = work._replace(first=first, last=first + len(some))
+            if not self.write(part, some, changes) or work.shard in self.stopped:
                 return
 
-    def write(self, work: Work, taken: Sequence[Seen]) -> bool:
+    def write(self, work: Work, taken: Sequence[Seen], changes: Changes | None = None) -> bool:
         """Keep what these entries give, up to the first of which the store does not take it: then the shard is stopped.
 
-        False where another was first.
+        `changes` are of the facts about their subjects, read after the entries; None: they are read now. False where
+        another was first.
         """
+        changes = self._changes(work, taken) if changes is None else changes
         try:
-            return self._keep(work, taken)
+            return self._keep(work, taken, changes)
         except RowsRefused as error:
             if len(taken) == 1:
                 self.stopped[work.shard] = Stopped(work.name, work.first, f"entry {work.first}: {error}")
                 return True
         # One by one, to know which it is.
         for index, seen in enumerate(taken, work.first):
-            if not self.write(work._replace(first=index, last=index + 1), [seen]):
+            if not self.write(work._replace(first=index, last=index + 1), [seen], changes):
                 return False
             if work.shard in self.stopped:
                 break
         return True
 
-    def _keep(self, work: Work, taken: Sequence[Seen]) -> bool:
-        rows, fresh = self._rows(work, taken), displays.Fresh([], set())
+    def _keep(self, work: Work, taken: Sequence[Seen], changes: Changes) -> bool:
+        rows, fresh = self._rows(work, taken, changes), displays.Fresh([], set())
         if shows := "displayed" in work.names:
             fresh = self._known.fresh(work.shard, work.first, taken)
             rows = rows._replace(displayed=fresh.rows)
@@ -261,31 +269,18 @@ class Projector:
                 break
         return taken
 
-    def _rows(self, work: Work, taken: Sequence[Seen]) -> Rows:
+    def _rows(self, work: Work, taken: Sequence[Seen], changes: Changes) -> Rows:
         if self._digests is None:
             with self._store.engine.connect() as connection:
                 self._digests = Digests(counts.current(connection).secret)
         made = rows_of(taken, self._requester, work.name, self._digests)
-        return made._replace(raced=self._raced(taken)) if "received" in work.names else made
+        return made._replace(raced=_raced(taken, changes)) if changes else made
 
-    def _raced(self, taken: Sequence[Seen]) -> list[tuple[int, int, int, str]]:
-        raced: set[tuple[int, int, int, str]] = set()
-        changes = self._changes(taken)
-        for seen in taken:
-            for each in seen.given:
-                late = changes.get((each.scheme, each.value))
-                if late and seen.facts is not None:
-                    subject = seen.keys[each.place] if seen.keys else WITHOUT_KEY
-                    for share in extract.decode(each.shares):
-                        found = extract.raced(share, seen.facts, late)
-                        raced |= {(change, seen.id, subject, share.dataset) for change in found}
-        return sorted(raced)
-
-    def _changes(self, taken: Sequence[Seen]) -> dict[tuple[str, str], list[Changed]]:
+    def _changes(self, work: Work, taken: Sequence[Seen]) -> Changes:
         """What changed, after the facts of these entries, about the subjects of which they disclosed records."""
         low: int | None = None
         subjects: set[tuple[str, str]] = set()
-        for seen in taken:
+        for seen in taken if "received" in work.names else ():
             if seen.given and seen.facts is not None:
                 low = seen.facts if low is None else min(low, seen.facts)
                 subjects.update((each.scheme, each.value) for each in seen.given)
@@ -300,6 +295,19 @@ class Projector:
         if found is None:
             found = self._requesters[by] = kept.requester_id(self._store.engine, *by)
         return found
+
+
+def _raced(taken: Sequence[Seen], changes: Changes) -> list[tuple[int, int, int, str]]:
+    raced: set[tuple[int, int, int, str]] = set()
+    for seen in taken:
+        for each in seen.given:
+            late = changes.get((each.scheme, each.value))
+            if late and seen.facts is not None:
+                subject = seen.keys[each.place] if seen.keys else WITHOUT_KEY
+                for share in extract.decode(each.shares):
+                    found = extract.raced(share, seen.facts, late)
+                    raced |= {(change, seen.id, subject, share.dataset) for change in found}
+    return sorted(raced)
 
 
 def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str, digests: Digests) -> Rows:

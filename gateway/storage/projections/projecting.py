@@ -15,7 +15,21 @@ import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, and_, case, delete, event, insert, or_, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    case,
+    delete,
+    event,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import DataError, DBAPIError
 
 from gateway.errors import RowsRefused
@@ -29,6 +43,7 @@ from gateway.storage.tables import requester, shard, subject_key
 
 _SLICE = 500
 _AT_ONCE = 200
+_KEYS_AT_ONCE = 64
 _CACHE_KIB = 32 * 1024
 
 _INSERT = {
@@ -219,15 +234,22 @@ def _gone(connection: Connection, rows: Rows) -> set[int]:
     return named - {WITHOUT_KEY} - there(connection, named)
 
 
+_KEYS = [f"key{number}" for number in range(_KEYS_AT_ONCE)]
+_THERE = Statement(
+    select(subject_key.c.id).where(subject_key.c.id.in_(map(bindparam, _KEYS)), subject_key.c.secret.is_not(None)),
+    *_KEYS,
+)
+
+
 def there(connection: Connection, keys: Iterable[int]) -> set[int]:
     """Those of these keys that are not destroyed."""
     found: set[int] = set()
     ids = sorted(keys)
-    for start in range(0, len(ids), _AT_ONCE):
-        some = subject_key.c.id.in_(ids[start : start + _AT_ONCE])
-        found.update(
-            connection.execute(select(subject_key.c.id).where(some, subject_key.c.secret.is_not(None))).scalars()
-        )
+    sql = _THERE.sqlite if connection.dialect.name == "sqlite" else _THERE.psycopg
+    for start in range(0, len(ids), _KEYS_AT_ONCE):
+        some = ids[start : start + _KEYS_AT_ONCE]
+        some += [some[0]] * (_KEYS_AT_ONCE - len(some))
+        found.update(connection.exec_driver_sql(sql, tuple(some)).scalars())
     return found
 
 
