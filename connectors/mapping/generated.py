@@ -113,11 +113,8 @@ def row_type(leaves: list[Leaf], tree: Tree, *, strict: bool) -> type[Record]:
             named.add(attribute)
             fields.append((attribute, None, None))
             rename[attribute] = f"[{attribute}]"  # no path has brackets
-    return _made(fields, kw_only=True, rename=rename, namespace={"__post_init__": _later})
-
-
-def _later(_: Record) -> None:
-    """What a record is called is looked at when it is finished, of all of them at once."""
+    # What a record is called is looked at when it is finished, of all at once: until then a built-in that does nothing.
+    return _made(fields, kw_only=True, rename=rename, namespace={"__post_init__": callable})
 
 
 def _made(fields: list[Any], **more: Any) -> type[Record]:
