@@ -10,7 +10,7 @@ records unless `no_records` says otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from connectors.base import (
@@ -88,8 +88,21 @@ class RestConnector:
         """See `Prompt`: of each subject one question can be sent at once."""
         end, about = self._caller.end(request.deadline), request.forwarded
         headers = self._forward.headers(about) if about is not None else None
+        datasets = request.datasets
+        if len(datasets) != 1 or len(datasets[0].subjects) != 1:
+            return self._begin_all(datasets, end, headers, told)
+        [(name, fields, [subject])] = datasets
+        endpoint = self._endpoints.get(name)
+        if endpoint is None or endpoint.paging is not None:
+            return None
+        asking = self._about(endpoint, fields, subject, end, headers)
+        return None if asking is None else begin(self._caller, asking, (subject, name), told)
+
+    def _begin_all(
+        self, datasets: Sequence[DatasetRequest], end: float, headers: Headers, told: Callable[[Told], None]
+    ) -> Begun | None:
         asked: list[tuple[Asking, tuple[Subject, str]]] = []
-        for name, fields, subjects in request.datasets:
+        for name, fields, subjects in datasets:
             endpoint = self._endpoints.get(name)
             if endpoint is None or endpoint.paging is not None or (len(subjects) > 1 and endpoint.batch is not None):
                 return None
@@ -98,12 +111,10 @@ class RestConnector:
                 if asking is None:
                     return None
                 asked.append((asking, (subject, name)))
-        if len(asked) < 2:
-            return begin(self._caller, *asked[0], told) if asked else None
         together = Together(len(asked), end, told)
         for asking, key in asked:
             together.ask(self._caller, asking, key)
-        return together
+        return together if asked else None
 
     async def _store_one(
         self,

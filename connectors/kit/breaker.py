@@ -98,8 +98,10 @@ class Breaker:
         self._in_a_row = 0
         if self._retries < _SAVED:
             self._retries = min(_SAVED, self._retries + _RETRIES)
-        self._calls.append((now, False))
-        self._forget(now)
+        calls = self._calls
+        calls.append((now, False))
+        if len(calls) > _CALLS or calls[0][0] < now - self._limits.window:
+            self._forget(now)
 
     def failed(self, now: float) -> None:
         """The department did not answer, or answered that it cannot."""
