@@ -71,6 +71,7 @@ SUSPENSION = "suspension"
 _UNREPORTED_FOR = datetime.timedelta(days=1)
 """How long after its recalls were selected a version without a report is looked for."""
 _AT_ONCE, _SENT_AT_ONCE = 100, 8
+_DUE = "due"
 
 
 def _word(word: str) -> ColumnElement[str]:
@@ -128,7 +129,7 @@ class Alerts:
         )
         self._trying = Trying(office, sender, _SENT_AT_ONCE)
         self.settled = self._trying.settled
-        self._looking = Looking(office.store, _statement(kinds))
+        self._looking = Looking(office.store, _statement(kinds, self._lane))
 
     async def close(self) -> None:
         """Give up what is under way, as `Trying.close`."""
@@ -139,16 +140,17 @@ class Alerts:
         """Report what is new, and begin to send what is due; returns whether there was any. Raises SQLAlchemy's
         errors."""
         now = self._office.now()
-        told = await asyncio.to_thread(self._new, now)
+        told, due = await asyncio.to_thread(self._new, now)
         for each in told:
             self._log.state("alert", level="warning", kind=each.kind, **_about(each.kind, each.id))
             self._count(each.kind)
-        return await self._begin() or bool(told)
+        return (due and await self._begin()) or bool(told)
 
-    def _new(self, now: datetime.datetime) -> list[_New]:
-        """What was not told yet, each noted, with its work, in a transaction of its own."""
+    def _new(self, now: datetime.datetime) -> tuple[list[_New], bool]:
+        """What was not told yet, each noted, with its work, in a transaction of its own; and whether work is due."""
         engine, told = self._office.store.engine, []
-        for each in self._found(now):
+        found, due = self._found(now)
+        for each in found:
             try:
                 with engine.begin() as connection:
                     connection.execute(insert(alerted).values(id=each.name, at=micros(now)))
@@ -158,15 +160,17 @@ class Alerts:
             except IntegrityError:
                 continue  # another process told it
             told.append(each)
-        return told
+        return told, due or bool(told)
 
-    def _found(self, now: datetime.datetime) -> list[_New]:
+    def _found(self, now: datetime.datetime) -> tuple[list[_New], bool]:
         since, today = micros(now - _UNREPORTED_FOR), self._office.calendar.local(now).date()
-        found = []
-        for kind, id_, at, purpose in self._looking.rows(*([since] if UNREPORTED in self._kinds else [])):
-            if kind != REVIEW or self._glass.last_day(moment(at), purpose) < today:
+        found, due = [], False
+        for kind, id_, at, purpose in self._looking.rows(*([since] if UNREPORTED in self._kinds else []), micros(now)):
+            if kind == _DUE:
+                due = True
+            elif kind != REVIEW or self._glass.last_day(moment(at), purpose) < today:
                 found.append(_New(kind, id_))
-        return found[:_AT_ONCE]
+        return found[:_AT_ONCE], due
 
     async def _begin(self) -> bool:
         free = self._trying.free
@@ -213,6 +217,12 @@ def untold(kind: str) -> Select[Any]:
     return select(_word(kind), id_, *about).where(*conditions, ~there.exists())
 
 
-def _statement(kinds: Sequence[str]) -> Statement:
-    """All that has no alert yet, of some kinds; its parameter, where `UNREPORTED` is one, is the time since when."""
-    return Statement(union_all(*map(untold, kinds)), *(["since"] if UNREPORTED in kinds else []))
+def _statement(kinds: Sequence[str], lane: str) -> Statement:
+    """All that has no alert yet, of some kinds, and whether work of their lane is due (`_DUE`).
+
+    Its parameters are the time since when, where `UNREPORTED` is one, and the time of now.
+    """
+    mine = (work.c.lane == _word(lane), work.c.due <= bindparam("now", type_=BigInteger()))
+    there = select(work.c.id).where(*mine).exists()
+    due = select(_word(_DUE), _word(""), cast(null(), BigInteger()), cast(null(), Text())).where(there)
+    return Statement(union_all(*map(untold, kinds), due), *(["since"] if UNREPORTED in kinds else []), "now")

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, update
+import pytest
+from sqlalchemy import Engine, insert, update
 
 from gateway.config.outgoing import AlertSettings
 from gateway.recall.delivering.alerts import (
@@ -29,7 +30,8 @@ from gateway.recall.delivering.alerts import (
     WIDENS,
     Alerts,
 )
-from gateway.storage.recall.recalls import job, recall, recall_job
+from gateway.storage.recall import work as queue
+from gateway.storage.recall.recalls import Work, job, recall, recall_job
 from gateway.storage.recall.work import alerted, delivery_stop, lane_of
 from gateway.storage.rules.proposals import proposal
 from gateway.storage.rules.rulesets import activation, rule_set
@@ -106,6 +108,26 @@ async def test_a_use_of_break_glass_is_told_once_by_its_id_alone(desk: Desk) -> 
     assert lines == [{"event": "alert", "level": "warning", "kind": GLASS, "finding": id_}]
     assert watch.counted + other.counted == {GLASS: 1}
     assert works(desk.store.engine) == []
+
+
+async def test_while_nothing_is_due_nothing_is_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, take = list[str](), queue.take
+
+    def noted(engine: Engine, lane: str, *more: int) -> list[Work]:
+        taken.append(lane)
+        return take(engine, lane, *more)
+
+    monkeypatch.setattr(queue, "take", noted)
+    with recipients("operations") as [one]:
+        async with watching(desk, one, GLASS) as watch:
+            assert not await watch.turn()
+            recalled(desk.store.engine, "tender-office")  # work, of another lane
+            assert not await watch.turn()
+            assert taken == []
+            broken(desk, "i-1")
+            assert await watch.turn()
+            assert taken == [f"alerts {GLASS}"]
+    assert len(one.taken) == 1
 
 
 async def test_each_kind_is_told_by_what_it_is_about(desk: Desk) -> None:
