@@ -34,6 +34,21 @@ def serve(app: ASGIApp, port: int) -> None:
 class _Server(uvicorn.Server):
     """Leaves signals to this module: by uvicorn's own way a process ends by the signal, and not in order."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Take no more requests, and end once those under way are answered."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Serve until the end. uvicorn looks for it ten times a second, which is most of what an idle region does."""
+        while not await self.on_tick(0):  # it renews the date that answers have
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take none."""
@@ -48,7 +63,7 @@ async def _serve(app: ASGIApp, port: int) -> None:
     server = _Server(uvicorn.Config(app, ws="none", log_level="error", access_log=False, timeout_graceful_shutdown=5))
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, setattr, server, "should_exit", True)
+        loop.add_signal_handler(signum, server.end)
     serving = loop.create_task(server.serve([listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
