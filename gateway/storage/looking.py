@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+from gateway.errors import StoreUnavailable
 from gateway.storage.port import Reader, Store
 from gateway.storage.statement import Statement
 
@@ -24,19 +26,25 @@ class Looking:
     def rows(self, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of the statement, from a snapshot that is taken after the call and not held.
 
-        Raises `StoreUnavailable`, or SQLAlchemy's errors; then the next look has another connection.
+        Raises `StoreUnavailable`, or SQLAlchemy's errors.
         """
         with self._lock:
-            try:
-                reader = self._reader = self._reader or self._store.reader()
-                reader.renew()
-                found = reader.rows(self._statement, *parameters)
-                reader.renew()
-            except BaseException:
-                with contextlib.suppress(Exception):  # its session may be what failed
-                    self.close()
-                raise
-            return found
+            if self._reader is not None:
+                with contextlib.suppress(StoreUnavailable):  # its session may have ended since, or its file is gone
+                    return self._rows(parameters)
+            return self._rows(parameters)
+
+    def _rows(self, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            reader = self._reader = self._reader or self._store.reader()
+            reader.renew()
+            found = reader.rows(self._statement, *parameters)
+            reader.renew()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.close()
+            raise
+        return found
 
     def close(self) -> None:
         """Give the reader back; a later look has another."""
