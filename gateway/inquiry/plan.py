@@ -240,10 +240,12 @@ class Plan:
         return coerced.coerced
 
     def _declaration(self, values: Mapping[str, Any], header: Mapping[str, str] | None) -> Declaration:
-        said: Mapping[str, str] | None = None
+        said: dict[str, str] | None = None
         if self._declared is not None:
-            found = [(name, of(values)) for name, of in self._declared.items()]
-            said = {name: _word(value) for name, value in found if value is not None}
+            said = {}
+            for name, of in self._declared.items():
+                if (value := of(values)) is not None:
+                    said[name] = _word(value)
             if header is not None:
                 for name in DECLARED:
                     if said.get(name) != header.get(name):
@@ -260,8 +262,10 @@ class Plan:
             most = LONGEST.get(name, 200)
             if name != "purpose" and not 0 < len(value.strip()) <= most:
                 raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to {most:,} characters")
-        case, document, consent, reference, recall = [declared.get(name) for name in DECLARED[1:]]
-        return Declaration(declared["purpose"], case, document, consent, reference, recall=recall)
+        get = declared.get
+        return Declaration(
+            declared["purpose"], get("case"), get("document"), get("consent"), get("reference"), recall=get("recall")
+        )
 
     def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:
         named = value if root.many else (value,)

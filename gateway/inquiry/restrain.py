@@ -71,12 +71,12 @@ _ends = lru_cache(maxsize=256)(_Ends)
 _shown = lru_cache(maxsize=256)(_Shown)
 
 
-def _look(records: Sequence[Record], last: _Ends | _Shown | None) -> tuple[list[datetime.date | None], bool]:
+def _look(records: Sequence[Record], last: _Ends | _Shown) -> tuple[list[datetime.date | None], bool]:
     """The last day of display of each, and whether they are plain: each has a document, and none mitigation."""
     until: list[datetime.date | None] = []
     plain = True
     for record in records:
-        until.append(None if last is None else last[record.m_effective])
+        until.append(last[record.m_effective])
         if record.m_mitigation or not record.m_document:
             plain = False
     return until, plain
@@ -177,7 +177,7 @@ def restrain(
     Where a record that is not withheld is faulty, nothing of the dataset is released.
     """
     display = dataset.display
-    until, plain = _look(records, None if display is None else _shown(display.max, today))
+    until, plain = _look(records, _ends(None) if display is None else _shown(display.max, today))
     release = Release(dataset, purpose, facts, today, records, until, plain)
     reasons: dict[int, str] = {}
     for restraint in restraints:
@@ -214,13 +214,13 @@ def tell_oneself(
         return Failure(Fault.INVALID, False, wrong.m_reason, Flaw.RECORD), [], []
     others = msgspec.structs.replace(purpose, overdue_objection="withhold")
     display = dataset.display
-    until, plain = _look(records, None if display is None else _shown(display.max, today))
+    until, plain = _look(records, _ends(None) if display is None else _shown(display.max, today))
     release = Release(dataset, others, facts, today, records, until, plain)
     by_others: list[tuple[str, ...]] = [()] * len(records)
     for restraint in restraints:
         for at in restraint.withholds(release):
             by_others[at] += (restraint.name,)
-    until, _ = _look(records, None if display is None else _ends(display.max))
+    until, _ = _look(records, _ends(None if display is None else display.max))
     released, cautions = _released(dataset, facts, records, until, plain)
     released.from_others = by_others
     withheld = [
