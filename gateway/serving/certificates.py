@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 
-from gateway.bounds.connections import BoundedProtocol
+from gateway.bounds.connections import SILENT, BoundedProtocol
 from gateway.serving.direct import DirectProtocol
 
 
@@ -45,10 +46,21 @@ def _modern(config: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.S
     return context
 
 
+class Loop(uvloop.Loop):
+    """An event loop whose servers end a connection that does not shake hands after `SILENT` seconds."""
+
+    async def create_server(self, *given: Any, **named: Any) -> asyncio.AbstractServer:  # type: ignore[override]
+        """As uvloop's."""
+        if named.get("ssl") is not None:
+            named["ssl_handshake_timeout"] = SILENT
+        return await super().create_server(*given, **named)
+
+
 def options(cert_file: Path, key_file: Path, client_ca_file: Path) -> dict[str, Any]:
     """The options of uvicorn for them, beside those of every server."""
     return {
         "http": CertificateProtocol,
+        "loop": f"{__name__}:Loop",
         "ssl_certfile": cert_file,
         "ssl_keyfile": key_file,
         "ssl_ca_certs": client_ca_file,

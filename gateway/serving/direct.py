@@ -85,8 +85,8 @@ class DirectProtocol(BoundedProtocol):
         """A request's head is whole: read an inquiry's body, or leave the request to uvicorn."""
         if self.parser.should_upgrade():
             return
-        if self._is_inquiry() and not self.transport.is_closing():
-            self._due = float("inf")
+        if self._is_inquiry():
+            self._headed()
             keep = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
             self._under_way = self.cycle = _Exchange(self.headers, keep)  # type: ignore[assignment]
             return
@@ -113,7 +113,7 @@ class DirectProtocol(BoundedProtocol):
             super().on_message_complete()
             return
         body = read.body[0] if len(read.body) == 1 else b"".join(read.body)
-        read.body = None
+        read.body, self._in_body, self._head = None, False, 0
         if read.slow:
             self._asked.endpoint.awaited(self)
         if not self.transport.is_closing():
@@ -123,7 +123,7 @@ class DirectProtocol(BoundedProtocol):
     def resume_writing(self) -> None:
         """The client takes again what was sent: read on."""
         super().resume_writing()
-        if self._under_way is None and not self.pipeline:
+        if self._under_way is None and not self.pipeline and not self._last:
             self.flow.resume_reading()
 
     def _is_inquiry(self) -> bool:
@@ -141,8 +141,8 @@ class DirectProtocol(BoundedProtocol):
         if done is None or self.transport.is_closing():
             return False
         done.response_complete = True
-        # A request that was not read whole is followed by what is none.
-        keep = done.keep_alive and done.body is None
+        # What follows a request that was not read whole is none.
+        keep = done.keep_alive and done.body is None and (not self._last or bool(self.pipeline))
         fixed = _head(answer.status, tuple(answer.headers.items()), keep)
         dated = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
         length = b"content-length: %d\r\n\r\n" % len(answer.body)

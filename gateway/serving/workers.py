@@ -6,12 +6,17 @@ A worker has what the supervisor imported, read and checked. However few there a
 from __future__ import annotations
 
 import _thread
+import asyncio
+import contextlib
 import functools
 import multiprocessing
+import os
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -29,6 +34,26 @@ _READY = 60.0
 """Seconds that a worker has to begin, where it is to replace another."""
 
 
+class _Server(uvicorn.Server):
+    """Sleeps a second at a time, and ends at once. uvicorn looks ten times a second whether it is to."""
+
+    _wake: Callable[[], object] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        super().handle_exit(sig, frame)
+        if self._wake is not None:
+            self._wake()
+
+    async def main_loop(self) -> None:
+        """Serve until a signal."""
+        ending = asyncio.Event()
+        self._wake = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, ending.set)
+        while not await self.on_tick(0):  # it renews the date that answers have
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), 1.0)
+
+
 class _Worker(Process):
     """A worker that is forked."""
 
@@ -36,6 +61,13 @@ class _Worker(Process):
         super().__init__(config, [])
         forked = functools.partial(self._forked, address, f"{getproctitle()} {name}")
         self.process = _FORK.Process(target=forked)  # type: ignore[assignment]
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """What serves, in the worker."""
+        if self._server is None:
+            self._server = _Server(self.config)
+        return self._server
 
     def start(self) -> None:
         """Fork it."""
@@ -78,13 +110,7 @@ class _Workers(Multiprocess):
 
     def join_all(self) -> None:
         """Wait for the workers to end; one that does not is killed."""
-        until = time.monotonic() + self._patience
-        for each in self.processes:
-            each.process.join(max(0.0, until - time.monotonic()))
-            if each.process.exitcode is None:
-                print(f"warning: worker {each.pid} did not stop and is killed", file=sys.stderr, flush=True)
-                each.process.kill()
-                each.process.join()
+        ended(self.processes, self._patience)
 
     def restart_all(self) -> None:
         """On SIGHUP, replace each worker by another, which reads the certificates again and serves before that ends."""
@@ -95,9 +121,10 @@ class _Workers(Multiprocess):
                 made.kill()
                 made.join()
                 return
-            before.terminate()
-            before.join()
             self.processes[index] = made
+            if before.pid is not None and before.is_alive():
+                os.kill(before.pid, signal.SIGINT)  # without notice: another serves already
+            ended([before], self._patience)
 
     def handle_ttin(self) -> None:
         """There are as many workers as the start was given."""
@@ -107,6 +134,17 @@ class _Workers(Multiprocess):
 
     def _made(self, index: int) -> _Worker:
         return _Worker(self.config, self._address, f"worker-{index + 1}")
+
+
+def ended(processes: Sequence[Process], patience: float) -> None:
+    """Wait until they have ended; those that have not after `patience` seconds are killed, and reported."""
+    until = time.monotonic() + patience
+    for each in processes:
+        each.process.join(max(0.0, until - time.monotonic()))
+        if each.process.exitcode is None:
+            print(f"warning: worker {each.pid} did not stop and is killed", file=sys.stderr, flush=True)
+            each.process.kill()
+            each.process.join()
 
 
 def server(
@@ -121,8 +159,7 @@ def server(
         application,
         factory=True,
         workers=workers,
-        **{**OPTIONS, "http": DirectProtocol, **more},
-        loop="uvloop",
+        **{**OPTIONS, "http": DirectProtocol, "loop": "uvloop", **more},
         interface="asgi3",
         lifespan="on",
         proxy_headers=False,

@@ -92,7 +92,7 @@ OPENING = {
     "sqlite3", "ssl", "starlette.applications", "starlette.concurrency", "starlette.requests", "starlette.responses",
     "starlette.routing", "subprocess", "tarfile", "tempfile", "threading", "uvicorn",
     "uvicorn._subprocess",
-    "uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess",
+    "uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess", "uvloop",
     "valkey.asyncio", "valkey.exceptions", "zipfile",
 }  # fmt: skip
 """Modules that can open a door: `doors_in_code` knows what of them does, and finds each place."""
@@ -318,7 +318,7 @@ def test_a_planted_door_is_found(
     assert all("planted" in each for each in told)
 
 
-@pytest.mark.parametrize("written", ["import uvloop", "from asyncio import subprocess", "import httpx._client as h"])
+@pytest.mark.parametrize("written", ["import trio", "from asyncio import subprocess", "import httpx._client as h"])
 def test_a_module_that_nobody_looked_at_is_found(written: str) -> None:
     assert doors_in_code.modules({"gateway/planted.py": written}) - OPENING - HARMLESS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,6 +195,11 @@ def test_old_tls_is_refused(serving: Serving, ca: CertificateAuthority, mine: Cl
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with httpx.Client(verify=old) as client, pytest.raises(httpx.TransportError):
         client.get(f"{serving.url}/health/live")
+
+
+def test_who_shakes_no_hands_is_let_go(serving: Serving) -> None:
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=40) as silent:
+        assert silent.recv(1) == b""
 
 
 def test_behind_a_proxy(authority: Authority, tmp_path: Path, token: str, mine: Client, other: Client) -> None:

@@ -354,10 +354,13 @@ def test_the_property_fails_when_a_fault_is_planted(
 def test_leaving_is_found_where_it_ends_the_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint that awaits the answer itself: who leaves takes it along."""
 
-    async def faulty(self: Any, method: str, headers: Any, body: bytes) -> Any:
-        return await self._answer(method, headers, body)
+    async def faulty(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        body = await self._read(asyncio.get_running_loop(), scope["headers"], receive)
+        answer = await self._answer(scope["method"], scope["headers"], body)
+        await send({"type": "http.response.start", "status": answer.status, "headers": []})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    monkeypatch.setattr(GraphQLEndpoint, "_answered", faulty)
+    monkeypatch.setattr(GraphQLEndpoint, "__call__", faulty)
     with pytest.raises(AssertionError):
         check_leaving(world, "while departments work")
 

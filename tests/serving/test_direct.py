@@ -215,15 +215,106 @@ async def test_an_answer_that_nobody_waits_for_is_reported_as_such(served: Serve
     assert served.application.defects == []
 
 
-async def test_what_is_no_http_ends_the_connection_also_beside_an_inquiry(served: Served) -> None:
+async def test_what_is_no_http_ends_the_connection(served: Served) -> None:
     assert (await served.said(b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400")
     both = b"Content-Length: 4\r\nTransfer-Encoding: chunked"
     assert (await served.said(post(b"wait", both))).startswith(b"HTTP/1.1 400")
     assert served.application.asked == []
-    got = await served.said(post(b"wait") + b"nonsense\r\n\r\n")
-    assert got.startswith(b"HTTP/1.1 400")
+
+
+NONSENSE = {
+    "no HTTP": b"nonsense\r\n\r\n",
+    "headers": b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 101 + b"\r\n",
+    "a long header": b"GET / HTTP/1.1\r\nA: " + b"b" * 70_000 + b"\r\n\r\n",
+    "two lengths": post(b"wait", b"Content-Length: 4\r\nTransfer-Encoding: chunked"),
+    "connect": b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize("first", [post(b"wait"), CHUNKED.replace(b"four", b"wait") % b"A: b"], ids=["direct", "asgi"])
+async def test_what_is_under_way_is_answered_before_nonsense_ends_the_connection(
+    served: Served, first: bytes, nonsense: bytes
+) -> None:
+    async with served.connected() as (reader, writer):
+        writer.write(first + post(b"two") + nonsense + post(b"never"))
+        await until_async("the first to be asked", lambda: len(served.application.asked) == 1)
+        served.application.release.set()
+        assert bodies(await asyncio.wait_for(reader.read(), 20)) == [b"wait", b"two"]
+    assert len(served.application.asked) == 2
+    assert served.application.unsent == 0
+
+
+async def test_a_slow_head_behind_an_inquiry_costs_it_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SILENT", 0.2)
+    async with served.connected() as (reader, writer):
+        writer.write(post(b"wait") + b"GET / HT")
+        await asyncio.sleep(0.6)
+        served.application.release.set()
+        assert bodies(await asyncio.wait_for(reader.read(), 20)) == [b"wait"]
+
+
+async def test_requests_sent_ahead_are_bounded(served: Served) -> None:
+    async with served.connected() as (reader, writer):
+        writer.write(post(b"wait") + post(b"more") * 500)
+        await until_async("the first to be asked", lambda: len(served.application.asked) == 1)
+        served.application.release.set()
+        assert bodies(await asyncio.wait_for(reader.read(), 20)) == [b"wait", *[b"more"] * connections.AHEAD]
+
+
+@pytest.mark.parametrize("content", [post(b"wait", path=b"/graphql?x"), CHUNKED.replace(b"four", b"wait") % b"A: b"])
+async def test_an_answer_by_asgi_that_nobody_waits_for_is_reported_too(served: Served, content: bytes) -> None:
+    async with served.connected() as (_, writer):
+        writer.write(content)
+        await until_async("it to be asked", lambda: len(served.application.asked) == 1)
+    await until_async("the connection to end", lambda: not served.server.server_state.connections)
     served.application.release.set()
     await until_async("the report", lambda: served.application.unsent == 1)
+
+
+async def test_offers_to_upgrade_in_a_row_are_read_on(served: Served) -> None:
+    offer = b"GET /else HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n"
+    got = await served.said(post(b"one") + offer * 5 + post(b"two", CLOSE))
+    assert bodies(got) == [b"one", *[b""] * 5, b"two"]
+    assert len(bodies(await served.said(offer * 400))) == connections.AHEAD + 1
+
+
+async def test_a_trailer_is_no_header(served: Served) -> None:
+    content = CHUNKED.replace(b"0\r\n\r\n", b"0\r\nAuthorization: Bearer x\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n") % CLOSE
+    head, _, rest = content.partition(b"\r\n\r\n")
+    async with served.connected() as (reader, writer):
+        for piece in (head + b"\r\n\r\n", rest):
+            writer.write(piece)
+            await asyncio.sleep(0.05)
+        assert bodies(await reader.read()) == [b"four"]
+    [(_, _, headers)] = served.application.asked
+    assert {name for name, _ in headers} == {b"host", b"connection", b"transfer-encoding"}
+    many = CHUNKED.replace(b"0\r\n\r\n", b"0\r\n" + b"A: " + b"b" * 70_000 + b"\r\n\r\n") % CLOSE
+    assert (await served.said(many)).startswith(b"HTTP/1.1 431")
+
+
+async def test_a_body_that_may_never_come_ends_the_connection(served: Served) -> None:
+    expects = post(b"x" * 10, b"Expect: 100-continue", path=b"/else").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    got = await served.said(expects + post(b"next"))
+    assert got.startswith(b"HTTP/1.1 404")
+    assert b"connection: close" in got
+    assert bodies(got) == [b""]
+
+
+async def test_a_head_that_was_not_read_is_not_late(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SILENT", 0.2)
+    async with served.connected() as (reader, writer):
+        writer.write(post(b"wait") + post(b"two") + b"POST /gra")
+        await until_async("the first to be asked", lambda: len(served.application.asked) == 1)
+        writer.write(post(b"three", CLOSE)[9:])
+        await asyncio.sleep(0.6)
+        served.application.release.set()
+        assert bodies(await asyncio.wait_for(reader.read(), 20)) == [b"wait", b"two", b"three"]
+
+
+async def test_a_body_that_is_refused_early_is_no_head(served: Served) -> None:
+    body = b"x" * (3 * LIMIT)
+    assert len(bodies(await served.said(post(body) + post(b"after", CLOSE)))) == 2
 
 
 async def test_a_kept_connection_has_its_time_for_a_head_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,10 +353,12 @@ async def test_who_takes_no_answers_is_asked_for_no_more(served: Served, monkeyp
             await reader.readexactly(20_000_000)
     assert len(served.application.asked) == 3
     monkeypatch.setattr(connections, "SILENT", 0.2)
-    monkeypatch.setattr(connections, "UNTAKEN", 0.2)
-    async with served.connected() as (_, writer):
-        writer.write(post(b"huge"))
-        await until_async("the connection to end", lambda: not connections._open)
+    monkeypatch.setattr(connections, "UNTAKEN", 0.4)
+    for content in (post(b"huge"), post(b"huge", CLOSE), post(b"huge") * 3, CHUNKED.replace(b"four", b"huge") % CLOSE):
+        async with served.connected() as (_, writer):
+            writer.write(content)
+            await until_async("it to be taken", lambda: connections._open)
+            await until_async("the connection to end", lambda: not connections._open)
 
 
 async def test_a_server_that_stops_answers_what_it_has(served: Served) -> None:
