@@ -35,6 +35,7 @@ EXCEPT = {
     ("wait", "proposals/test_http.py"): "asks an asynchronous client again and again",
     ("wait", "connectors/servers.py"): "a department that answers slowly",
     ("wait", "connectors/test_transport.py"): "a department that answers in pieces",
+    ("wait", "serving/test_direct.py"): "a client that rests between two pieces of a request",
     ("wait", "storage/test_outages.py"): "a client that rests before it asks again",
     ("wait", "storage/test_proving.py"): "a gateway that goes on entering",
     ("port", "demo/test_servers.py"): "the demo's own way to find a port is tested",

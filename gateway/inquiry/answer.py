@@ -109,11 +109,11 @@ async def disclosed(
     others = await telling.others() if telling.others is not None else None
     steps.done("fetch")
 
-    # 7. restrain, at this moment. Permits end with the token or the day: what else they depend on is the same object
+    # 7. restrain, at this moment: what ended while departments answered is not released
     today = (now := journey.now()).astimezone(serving.zone).date()
     if requester.expires <= now.timestamp():
         raise journey.authenticator.expired(requester)
-    if today != decided_on and deciding(now).permits != decision.permits:
+    if today != decided_on and deciding(now).permits != decision.permits:  # what else it depends on is the same object
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts, telling.oneself)
     got, withheld, cautions, failures = restraining(today)
