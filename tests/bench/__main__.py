@@ -92,6 +92,9 @@ def _simulate(folder: Path, cores: Cores) -> list[Row]:
 QUIET = 0.1
 """So many cores may other processes have while something is measured, the system's own work for the disk included."""
 
+STEADY = 1.3
+"""So many times as slow may its memory be in one row as in another."""
+
 SELDOM = ("memory",)
 """Parts that run only where they are asked for."""
 
@@ -149,6 +152,9 @@ def main(arguments: list[str]) -> int:
     if lines:
         print("\n## budget: ratios are within this run\n\n" + report.budget(lines))
     _warn(*report.loudest(rows))
+    if (drift := report.drift(rows)) > STEADY:
+        slow = f"its memory was {drift:.1f} times as slow in one row as in another"
+        _say(f"this machine is not quiet: {slow}; ratios are off")
     print(f"\n{time.monotonic() - started:.0f} s; written to {(var / 'bench.json').relative_to(ROOT)}")
     return 0
 

@@ -208,6 +208,7 @@ def row(name: str, connections: int, run: Measured, *, bench: str = "journey", *
         "p99_ms": run.p99_ms,
         "requests": run.requests,
         "others_cores": run.others,
+        "memory_ns": run.memory_ns,
         **{f"{part}_ms": cpu for part, cpu in run.parts.items()},
         **more,
     }

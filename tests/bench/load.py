@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.processes import BenchError, Child, Others
+from tests.bench.processes import BenchError, Child, Others, memory_ns
 
 SCRIPT = Path(__file__).with_name("load.lua")
 REST = 0
@@ -36,8 +36,8 @@ class Load(NamedTuple):
 class Measured(NamedTuple):
     """One run. Latencies in milliseconds; `bytes_each` is the mean size of an answer, head included.
 
-    `others` is how many cores processes beside the bench had meanwhile, `parts` the CPU of the project's own processes,
-    milliseconds per inquiry.
+    `others` is how many cores processes beside the bench had meanwhile, `memory_ns` how slow the machine's memory was
+    (see `processes.memory_ns`), `parts` the CPU of the project's own processes, milliseconds per inquiry.
     """
 
     requests: int
@@ -47,6 +47,7 @@ class Measured(NamedTuple):
     p99_ms: float
     bytes_each: float
     others: float
+    memory_ns: float
     parts: dict[str, float]
 
 
@@ -87,6 +88,7 @@ def run(
     if load.vary:
         _serial += 1
         arguments += ["vary", str(_serial * 10_000_000)]
+    memory = memory_ns()
     others, before = Others(), sum(child.cpu_ms() for child in measured)
     counts = wrk(url, arguments, connections=connections, seconds=seconds, cores=cores)
     after = sum(child.cpu_ms() for child in measured)
@@ -102,5 +104,6 @@ def run(
         p99_ms=counts["p99_us"] / 1000,
         bytes_each=counts["bytes"] / counts["requests"],
         others=others.cores(),
+        memory_ns=(memory + memory_ns()) / 2,
         parts={},
     )

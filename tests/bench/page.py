@@ -38,7 +38,10 @@ def tables(told: dict[str, Any]) -> dict[str, str]:
         "steps": report.others([row for row in of("steps") if row["name"] != "wall"], list(STEPS)),
         "budget": report.budget(lines) if of("journey") and of("ledger") and of("workers") else "",
     }
-    where = f"{told['machine']}, Node {told['node']}; other processes had at most {told['others_cores']:.2f} cores."
+    where = (
+        f"{told['machine']}, Node {told['node']}; other processes had at most {told['others_cores']:.2f} cores, and "
+        f"memory was at most {told['memory_drift']:.1f} times as slow in one row as in another."
+    )
     return {name: f"{table}\n\n{where}" for name, table in made.items() if table.count("\n") > 1}
 
 

@@ -7,8 +7,10 @@ included. Everything here is Linux's own; the bench runs nowhere else.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -143,6 +145,9 @@ def running(child: Child) -> Iterator[Child]:
         child.stop()
 
 
+_STEPS = 50_000
+
+
 class Others:
     """What else the machine does from now on: processes that are not the bench's own, and what the host takes away."""
 
@@ -157,6 +162,25 @@ class Others:
     def _used() -> float:
         user, nice, system, _, _, _, _, stolen = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
         return (user + nice + system + stolen) / TICKS - cpu_seconds(os.getpid())
+
+
+@functools.cache
+def _shuffled() -> list[int]:
+    order = list(range(1 << 20))
+    random.Random(1).shuffle(order)
+    return order
+
+
+def memory_ns() -> float:
+    """Nanoseconds of CPU for one step through memory in an order that no cache guesses.
+
+    What shares a virtual machine's host takes caches and memory away, and is in no count of processes. An inquiry costs
+    twice as much then.
+    """
+    order, at, begun = _shuffled(), 0, time.thread_time()
+    for _ in range(_STEPS):
+        at = order[at]
+    return (time.thread_time() - begun) / _STEPS * 1e9
 
 
 class Cores:

@@ -98,6 +98,12 @@ def loudest(rows: list[Row]) -> tuple[float, str]:
     return max(((row.get("others_cores", 0.0), str(row["name"])) for row in rows), default=(0.0, ""))
 
 
+def drift(rows: list[Row]) -> float:
+    """How many times as slow the machine's memory was beside one row as beside another; 1 where none looked."""
+    found = [row["memory_ns"] for row in rows if "memory_ns" in row]
+    return max(found) / min(found) if found else 1.0
+
+
 def write(file: Path, machine: str, rows: list[Row], lines: list[Line]) -> None:
     """Write `bench.json`; rows of parts that did not run this time are not kept."""
     file.parent.mkdir(exist_ok=True)
@@ -106,6 +112,7 @@ def write(file: Path, machine: str, rows: list[Row], lines: list[Line]) -> None:
         "python": platform.python_version(),
         "node": _node(),
         "others_cores": loudest(rows)[0],
+        "memory_drift": drift(rows),
         "budget": [line._asdict() | {"mark": line.mark()} for line in lines],
         "rows": rows,
     }

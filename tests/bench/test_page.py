@@ -24,7 +24,7 @@ def run(*parts: str) -> dict[str, Any]:
     }
     budget = [Line("CPU at 32 connections", 0.18, "", 0.2, 0.12)]
     return {
-        "machine": "2 cores", "python": "3.11.7", "node": "20.1.0", "others_cores": 0.04,
+        "machine": "2 cores", "python": "3.11.7", "node": "20.1.0", "others_cores": 0.04, "memory_drift": 1.1,
         "budget": [line._asdict() | {"mark": line.mark()} for line in budget],
         "rows": [rows[part] for part in parts],
     }  # fmt: skip
@@ -43,7 +43,7 @@ def test_a_table_is_written_anew_and_the_words_around_it_stay() -> None:
     assert once.endswith("<!-- end -->\n\nAfter.\n")
     assert "| fetch | 120.0  | 0.200 |" in once
     assert "old" not in once
-    assert "2 cores, Node 20.1.0; other processes had at most 0.04 cores." in once
+    assert "2 cores, Node 20.1.0; other processes had at most 0.04 cores, and memory was at most 1.1 times" in once
     assert page.renewed(once, page.tables(told)) == once
 
 

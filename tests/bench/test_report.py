@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.bench import report
-from tests.bench.processes import cpu_seconds
+from tests.bench.processes import cpu_seconds, memory_ns
 from tests.bench.report import Line
 
 
@@ -42,6 +42,7 @@ def test_the_file_has_the_contract_s_shape(tmp_path: Path) -> None:
         "machine": "a machine",
         "python": platform.python_version(),
         "others_cores": 0.25,
+        "memory_drift": 1.0,
         "budget": [
             {"what": "cpu", "value": 0.1235, "unit": "ms", "must": 0.4, "aim": 0.17, "more": False, "mark": "aim"}
         ],
@@ -73,3 +74,10 @@ def test_the_row_with_the_most_other_work_is_named() -> None:
     rows: list[report.Row] = [{"name": "a"}, {"name": "b", "others_cores": 0.4}, {"name": "c", "others_cores": 0.2}]
     assert report.loudest(rows) == (0.4, "b")
     assert report.loudest([]) == (0.0, "")
+
+
+def test_a_machine_whose_memory_slows_down_is_found() -> None:
+    rows: list[report.Row] = [{"name": "a", "memory_ns": 100.0}, {"name": "b"}, {"name": "c", "memory_ns": 250.0}]
+    assert report.drift(rows) == 2.5
+    assert report.drift([{"name": "b"}]) == 1.0
+    assert memory_ns() > 1
