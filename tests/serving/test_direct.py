@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,7 +28,11 @@ class Application:
 
     def __init__(self) -> None:
         self.endpoint = GraphQLEndpoint(
-            self._answer, lambda quoted, error: self.defects.append(error), body_limit=LIMIT, body_timeout=1, patience=5
+            self._answer,
+            lambda quoted, error: self.defects.append(error),
+            body_limit=LIMIT,
+            body_timeout=3,
+            patience=60,
         )
         self.release = asyncio.Event()
         self.asked: list[tuple[str, str, Headers]] = []
@@ -317,27 +322,51 @@ async def test_a_body_that_is_refused_early_is_no_head(served: Served) -> None:
     assert len(bodies(await served.said(post(body) + post(b"after", CLOSE)))) == 2
 
 
-async def test_a_kept_connection_has_its_time_for_a_head_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SILENT", 0.4)
+def over(protocol: Any) -> None:
+    """The time for a head is over."""
+    protocol._timer.cancel()
+    protocol._due = 0.0
+    protocol._look()
+
+
+def begun(protocol: Any) -> bool:
+    """Whether the first line of a head was read."""
+    return bool(getattr(protocol, "url", b"")) and not protocol._between
+
+
+async def test_a_kept_connection_has_its_time_for_a_head_again(served: Served) -> None:
     async with served.connected() as (reader, writer):
-        for _ in range(3):  # longer than one may be silent, all together
-            await asyncio.sleep(0.25)
+        ends = [0.0]
+        for _ in range(3):
             writer.write(post(b"x"))
             await reader.readuntil(b"\r\n\r\nx")
-        assert await asyncio.wait_for(reader.read(), 20) == b""
-    # A head that begins while the connection is kept has all of its time, and no more.
-    async with served.connected() as (reader, writer):
-        writer.write(post(b"x"))
-        await reader.readuntil(b"\r\n\r\nx")
-        await asyncio.sleep(0.25)
-        writer.write(b"POST /graphql HTTP/1.1\r\n")
-        await asyncio.sleep(0.25)
+            [protocol] = served.server.server_state.connections
+            ends.append(protocol._due)  # type: ignore[union-attr]
+        writer.write(b"POST /graphql HTTP/1.1\r\n")  # one that begins has all of its time
+        await until_async("a head to begin", lambda: not protocol._between)  # type: ignore[union-attr]
+        ends.append(protocol._due)  # type: ignore[union-attr]
+        assert ends == sorted(set(ends))
         writer.write(post(b"y").partition(b"\r\n")[2])
         await reader.readuntil(b"\r\n\r\ny")
-        writer.write(b"POST /graphql HTTP/1.1\r\n")
-        with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 20) == b""
+        over(protocol)
+        assert await asyncio.wait_for(reader.read(), 20) == b""
     await until_async("all to be gone", lambda: not connections._open)
+
+
+async def test_a_head_that_is_not_whole_in_time_ends_its_connection(served: Served) -> None:
+    for before in (b"", post(b"x")):
+        async with served.connected() as (reader, writer):
+            if before:
+                writer.write(before)
+                await reader.readuntil(b"\r\n\r\nx")
+            writer.write(b"POST /graphql HTTP/1.1\r\n")
+            await until_async("it to be read", lambda: served.server.server_state.connections)
+            [protocol] = served.server.server_state.connections
+            await until_async("a head to begin", functools.partial(begun, protocol))
+            over(protocol)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), 20) == b""
+        await until_async("it to be gone", lambda: not connections._open)
 
 
 async def test_who_takes_no_answers_is_asked_for_no_more(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
