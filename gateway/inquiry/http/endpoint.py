@@ -146,12 +146,12 @@ class GraphQLEndpoint:
         return body
 
     async def _chunks(self, receive: Receive, whole: int) -> bytes:
-        """The body; not asked for its end, which costs the server two wake-ups, where it is `whole` bytes long."""
+        """The body; not waited for its end where it is `whole` bytes long."""
         body = b""
         chunks: bytearray | None = None
         while True:
             message = await receive()
-            if message["type"] != "http.request":  # gone, or only done with sending: then it still reads
+            if message["type"] != "http.request":  # gone; a server may still answer who is only done with sending
                 raise Refusal(Code.REQUEST_INVALID, "The body ended before it was whole.", status=400)
             chunk = message.get("body") or b""
             if not body:
