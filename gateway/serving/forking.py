@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -28,11 +26,3 @@ def anew() -> None:
     for each in STOPS:
         signal.signal(each, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-
-
-def alive(process: BaseProcess) -> bool:
-    """Whether a started process still runs.
-
-    Its own `is_alive` is true for a moment after its end, where two threads wait for it and the other took the news.
-    """
-    return not wait([process.sentinel], timeout=0)

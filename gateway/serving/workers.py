@@ -27,7 +27,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from gateway.bounds.connections import OPTIONS
 from gateway.manage.alone import own, shared
 from gateway.serving.direct import DirectProtocol
-from gateway.serving.forking import STOPS, alive, anew, unheard
+from gateway.serving.forking import STOPS, anew, unheard
 
 _FORK = multiprocessing.get_context("fork")
 _READY = 60.0
@@ -62,24 +62,18 @@ class _Worker(Process):
         forked = functools.partial(self._forked, address, f"{getproctitle()} {name}")
         self.process = _FORK.Process(target=forked)  # type: ignore[assignment]
 
-    @property
-    def server(self) -> uvicorn.Server:
-        """What serves, in the worker."""
-        if self._server is None:
-            self._server = _Server(self.config)
-        return self._server
-
     def start(self) -> None:
         """Fork it."""
         unheard(super().start)
 
     def is_alive(self, timeout: float = 0) -> bool:
         """Whether it runs. It is not asked: one that has much to do has no time to answer."""
-        return alive(self.process)
+        return self.process.is_alive()
 
     def _forked(self, address: socket.socket, title: str) -> None:
         anew()
         setproctitle(title)
+        self._server = _Server(self.config)  # before a thread is there, which would make another
         subprocess_started(self.config, self.target, [own(address)], None)
 
 
@@ -118,6 +112,7 @@ class _Workers(Multiprocess):
             made = self._made(index)
             made.start()
             if not made.wait_until_ready(_READY, self.should_exit):
+                print(f"warning: worker {made.pid} did not begin; the one before goes on", file=sys.stderr, flush=True)
                 made.kill()
                 made.join()
                 return

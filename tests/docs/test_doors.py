@@ -78,7 +78,7 @@ OPENING = {
     "http.server", "httpcore", "httptools", "httpx",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter", "requests",
     "importlib", "importlib.resources", "io", "logging", "lzma",
-    "multiprocessing", "multiprocessing.connection", "multiprocessing.process", "obstore", "obstore.store", "os",
+    "multiprocessing", "obstore", "obstore.store", "os",
     "pickle", "select",
     "pathlib", "psycopg", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pyarrow.types",
     "pymysql.converters", "resource", "selectors", "shutil", "signal", "socket", "socketserver",
