@@ -28,6 +28,8 @@ from gateway.storage.tables import SHARD_BITS, subject_key
 _RANDOM = 2 * (SALT_SIZE + NONCE_SIZE)
 _RANDOM_SUBJECT = 2 * SALT_SIZE + NONCE_SIZE
 MAX_GROUP = 256
+_LOOKS = 8
+"""So many turns of the loop does a group wait for others at most."""
 Waiting = tuple[Pending, "asyncio.Future[Receipt]"]
 """An entry that waits to be committed, and who waits for its receipt."""
 
@@ -137,3 +139,24 @@ def next_group(waiting: deque[Waiting]) -> list[Waiting]:
     while waiting and len(group) < MAX_GROUP and waiting[0][0].together is together:
         group.append(waiting.popleft())
     return group
+
+
+class Gathering:
+    """When the next group is taken: once a turn of the loop brought no more, so that those under way share a commit.
+
+    An entry that comes alone, after another that did, does not wait.
+    """
+
+    def __init__(self) -> None:
+        self._seen, self._looks = 1, 0
+
+    def grows(self, waiting: int) -> bool:
+        """Whether to look again in the loop's next turn, now that so many entries wait; at most `_LOOKS` times."""
+        if not self._seen < waiting < MAX_GROUP or self._looks == _LOOKS:
+            return False
+        self._seen, self._looks = waiting, self._looks + 1
+        return True
+
+    def taken(self, entries: int) -> None:
+        """Begin again, after a group of so many."""
+        self._seen, self._looks = int(entries == 1), 0

@@ -1,8 +1,8 @@
 """Appending: `append` returns once its entry is durable, and not otherwise.
 
-Group commit: whatever arrives in one turn of the event loop, or while a transaction is under way, goes into the next
-one together. The store says whether a commit is over at once (SQLite on a fast disk) or later. The queue is bounded:
-when it is full, `append` refuses at once.
+Group commit: whatever arrives while turns of the event loop bring more, or while a transaction is under way, goes into
+the next one together. The store says whether a commit is over at once (SQLite on a fast disk) or later. The queue is
+bounded: when it is full, `append` refuses at once.
 
 Invariants: no receipt before its commit; an error or an unknown outcome refuses the whole group, and the head is read
 again before the next; once the shard is lost to another process, every append refuses; one that was sealed, since the
@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.errors import Conflict, LedgerUnavailable, StoreHindered
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import SERVING
-from gateway.ledger.log.batch import MAX_GROUP, Batch, Waiting, next_group
+from gateway.ledger.log.batch import MAX_GROUP, Batch, Gathering, Waiting, next_group
 from gateway.ledger.log.keyring import Changes, Pending, Unlearned
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
@@ -95,6 +95,7 @@ class Ledger:
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
         self._floor = 0
+        self._gathering = Gathering()
         self._taking = Taking(store, private, registrar, publisher, names)
         self._slow: asyncio.Task[None] | None = None  # what is under way off the fast path; the loop keeps no reference
         self._open = self._faulted = self._busy = self._retrying = False
@@ -235,9 +236,10 @@ class Ledger:
         """Commit one group. `_busy` is set from before the first waits until nobody does: one turn at a time."""
         assert self._shard is not None, "`start` came first"
         waiting = self._queue
-        if not waiting:
-            return self._rest()
+        if not waiting or self._gathering.grows(len(waiting)):
+            return self._go_on()
         group = next_group(waiting)
+        self._gathering.taken(len(group))
         try:
             if not self._shard.sound:
                 return self._hand_over(group)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LedgerUnavailable, Refusal
+from gateway.ledger.log.batch import Gathering
+from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.leaf import open_extra
 from gateway.ledger.proof.merkle import leaf_hash, verify_inclusion
 from gateway.ledger.proof.note import open_note, parse_checkpoint
@@ -72,6 +74,43 @@ async def test_every_receipt_proves_what_was_said(tmp_path: Path, way: dict[str,
     assert [receipt.index for receipt in (one, *many)] == list(range(701))
     assert stored(store) == {receipt.index: told_by(receipt) for receipt in (one, *many)}
     assert all(b"hidden" not in receipt.text.encode() for receipt in many)
+
+
+@ways
+async def test_entries_of_consecutive_turns_share_a_commit_after_others_did(
+    tmp_path: Path, way: dict[str, float]
+) -> None:
+    async def later(ledger: Ledger, turns: int) -> Receipt:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await ledger.append(b"told", b"hidden", AT, BY)
+
+    groups: list[int] = []
+    async with opened(store_in(tmp_path), **way) as ledger:
+        await later(ledger, 0)
+        ledger._committed = groups.append
+        await asyncio.gather(later(ledger, 0), later(ledger, 0))
+        await asyncio.gather(*(later(ledger, turns) for turns in range(6)))
+        assert sum(groups) == 8
+        assert groups[:2] == [2, 6]
+        groups.clear()
+        for _ in range(3):
+            await later(ledger, 0)
+        assert groups == [1, 1, 1]
+
+
+def test_a_group_waits_for_others_while_there_are_more_and_never_long() -> None:
+    gathering = Gathering()
+    assert not gathering.grows(1)
+    gathering.taken(1)
+    assert [gathering.grows(waiting) for waiting in (2, 3, 3)] == [True, True, False]
+    gathering.taken(3)
+    assert [gathering.grows(waiting) for waiting in (1, 1)] == [True, False]
+    gathering.taken(1)
+    assert not gathering.grows(1)
+    assert [gathering.grows(waiting) for waiting in range(2, 40)].count(True) == 8
+    gathering.taken(39)
+    assert not gathering.grows(256)
 
 
 @ways
