@@ -47,6 +47,9 @@ MOST_NAMED = 256
 """Characters of what names something: an id, a version, a number."""
 _COMPOSED = 4
 """Characters that can become one by NFC."""
+_BETWEEN = " \n "
+_PRINTED = bytes(range(ord(" "), ord("~") + 1))
+"""All characters of ASCII that are printed."""
 _UNNAMED = "an id, version or document is empty, longer than 256 characters, or has some that are not printed"
 
 
@@ -69,12 +72,20 @@ def named(said: str) -> str:
 def are_named(said: Sequence[str | int]) -> bool:
     """Whether each is already as `named` gives it, by one look at all; where it is False, each must be looked at."""
     try:
-        text = f" {' '.join(said)} "  # type: ignore[arg-type]  # a number is one of the reasons to look at each
+        text = f"\n {_BETWEEN.join(said)} \n"  # type: ignore[arg-type]  # a number is one of the reasons to look at each
     except TypeError:
         return False
-    if not text.isascii() or not text.isprintable() or "  " in text:  # so is one that is empty, or has space around it
+    if not text.isascii() or "  " in text:  # so is one that is empty, or has space around it
         return False
-    return len(text) <= MOST_NAMED or max(map(len, said)) <= MOST_NAMED  # type: ignore[arg-type]
+    # What is not printed is then what stands between them, and nothing else.
+    if text.encode().translate(None, _PRINTED) != b"\n" * (len(said) + 1):
+        return False
+    at, most = 0, MOST_NAMED + len(_BETWEEN)  # from one line's end to the next
+    while at + most < len(text) - 1:
+        at = text.rfind("\n", at + 1, at + most + 1)
+        if at < 0:
+            return False
+    return True
 
 
 def _document(given: str | int) -> str | None:

@@ -138,6 +138,14 @@ class Page(NamedTuple):
     next: str | None
 
 
+class _Way(NamedTuple):
+    """One way to read an answer: its decoder, and the loops that finish its rows (`generated.finisher`)."""
+
+    decode: Callable[[bytes], Any]
+    one: Callable[..., Any]
+    many: Callable[..., Any]
+
+
 _STRICT_TRIES = 8
 """How often a source may leave out a mapped key before the decoder stops hoping for all of them."""
 
@@ -154,24 +162,30 @@ class Decoder:
         self._listed = _listed if mapped.one_record else _same
         self._records = (lambda page: _listed(place(page))) if mapped.one_record else place
         self._next = next_getter(mapped.records, next_path) if next_path is not None else None
-        lenient, strict = row_type(leaves, tree, strict=False), row_type(leaves, tree, strict=True)
-        self._lenient = msgspec.json.Decoder(
-            envelope(self._held(lenient), mapped.records, next_path, strict=False)
-        ).decode
-        self._strict = msgspec.json.Decoder(envelope(self._held(strict), mapped.records, next_path, strict=True)).decode
+        scheme = mapped.subject.scheme if mapped.subject is not None else None
+        self._constant = scheme.value if isinstance(scheme, Const) else None
+        lenient = row_type(leaves, tree, strict=False)
+        self._one, self._many = finisher(leaves, tree, self._constant)
+        self._lenient = _Way(self._decoding(lenient, strict=False), self._one, self._many)
+        strict = row_type(leaves, tree, strict=True, texts=True)
+        self._strict = _Way(self._decoding(strict, strict=True), *finisher(leaves, tree, self._constant, texts=True))
+        self._other = self._strict
+        if any(leaf.kind == FieldType.DECIMAL for leaf in leaves):
+            numbers = row_type(leaves, tree, strict=True)
+            self._other = _Way(self._decoding(numbers, strict=True), self._one, self._many)
         self._rows = msgspec.json.Decoder(self._held(lenient)).decode
         self._row = msgspec.json.Decoder(lenient).decode
-        self._apart = msgspec.json.Decoder(
-            envelope(self._held(msgspec.Raw), mapped.records, next_path, strict=False)
-        ).decode
+        self._apart = self._decoding(msgspec.Raw, strict=False)
         self._raws = msgspec.json.Decoder(self._held(msgspec.Raw)).decode
         self._leaves = leaves
         self._outer_keys = envelope_keys(mapped.records, next_path)
         self._row_keys = count_keys(tree)
         self._tries = _STRICT_TRIES
-        scheme = mapped.subject.scheme if mapped.subject is not None else None
-        self._constant = scheme.value if isinstance(scheme, Const) else None
-        self._one, self._many = finisher(leaves, tree, self._constant)
+
+    def _decoding(self, row: Any, *, strict: bool) -> Callable[[bytes], Any]:
+        """What decodes a whole answer where a record is a `row`."""
+        page = envelope(self._held(row), self._mapped.records, self._next_path, strict=strict)
+        return msgspec.json.Decoder(page).decode
 
     def _held(self, row: Any) -> Any:
         """The type of what stands at `records`, where a record is a `row`. Raw JSON can be null by itself."""
@@ -181,15 +195,15 @@ class Decoder:
 
     def one(self, body: bytes, subject: Subject) -> list[Record] | str:
         """The records about `subject`; or what is wrong with the answer, in words."""
-        rows = self._decode(body)[1]
-        records = rows if type(rows) is str else self._one(rows, subject.scheme, subject.value)
+        _, rows, way = self._decode(body)
+        records = rows if type(rows) is str else way.one(rows, subject.scheme, subject.value)
         return records if type(records) is list else self._about(body, subject)[1]
 
     def page(self, body: bytes, subject: Subject) -> Page | str:
         """As `one`, with the way to the next page."""
-        page, records = self._decode(body)
+        page, records, way = self._decode(body)
         if type(records) is not str:
-            records = self._one(records, subject.scheme, subject.value)
+            records = way.one(records, subject.scheme, subject.value)
         if type(records) is str:
             page, records = self._about(body, subject)
             if type(records) is str:
@@ -204,9 +218,9 @@ class Decoder:
 
     def many(self, body: bytes, subjects: tuple[Subject, ...]) -> Mapping[Subject, list[Record]] | str:
         """The records about each of several subjects of one answer; a record about any other makes all invalid."""
-        rows = self._decode(body)[1]
+        _, rows, way = self._decode(body)
         asked: dict[tuple[str, str], list[Record]] = {(s.scheme, s.value): [] for s in subjects}
-        wrong = rows if isinstance(rows, str) else self._many(rows, asked)
+        wrong = rows if isinstance(rows, str) else way.many(rows, asked)
         if wrong:
             page = self._taken_apart(body)
             for records in asked.values():
@@ -262,24 +276,27 @@ class Decoder:
                 asked[only] += found
         return None
 
-    def _decode(self, body: bytes) -> tuple[Any, Any]:
-        """The decoded answer and its rows; or, in their place, what is wrong."""
+    def _decode(self, body: bytes) -> tuple[Any, Any, _Way]:
+        """The decoded answer, its rows, and the way they were read; or, in the rows' place, what is wrong."""
         if self._tries:
+            way = self._strict
             try:
-                page = self._strict(body)
+                page = way.decode(body)
             except (ValueError, RecursionError, ArithmeticError):
                 self._tries -= 1
+                self._strict, self._other = self._other, way  # its Decimals may be numbers, or texts again
             else:
                 rows = self._records(page)
                 # Then it has no key but those that were read, and all its text was decoded, so that it is UTF-8.
                 if duplicate_keys.proves_unique(body, self._outer_keys + self._row_keys * len(rows)):
                     self._tries = _STRICT_TRIES
-                    return page, rows
+                    return page, rows, way
+        way = self._lenient
         try:
-            page = self._lenient(body)
+            page = way.decode(body)
         except (ValueError, RecursionError, ArithmeticError) as error:
-            return None, _reason(error)
-        return page, duplicate_keys.check(body) or self._records(page)
+            return None, _reason(error), way
+        return page, duplicate_keys.check(body) or self._records(page), way
 
 
 def _same(rows: Any) -> Any:

@@ -28,6 +28,7 @@ _PLAIN = rb"-?+(?:0|[1-9][0-9]{0,29}+)(?:\.[0-9]{1,30}+)?+"
 """As it is written everywhere, and so short that it is in range; nothing of it is tried twice."""
 _USUAL = rb'(?:"%b"|%b|null)' % (_PLAIN, _PLAIN)
 _usual = re.compile(rb"%b(?:,%b)*+" % (_USUAL, _USUAL)).fullmatch
+_usual_texts = re.compile(f"{_PLAIN.decode()}(?:,{_PLAIN.decode()})*+").fullmatch
 _text = msgspec.json.Decoder(str).decode
 
 
@@ -74,6 +75,20 @@ def all_of_json(raws: Sequence[msgspec.Raw]) -> Sequence[str | None]:
         return [of_json(raw) for raw in raws]
     texts = written.translate(None, b'"').decode().split(",")
     return [None if text == "null" else text for text in texts] if b"n" in written else texts
+
+
+def are_plain(texts: Sequence[str | None]) -> bool:
+    """Whether each is already as `of_text` gives it, by one look at all; else each must be looked at."""
+    try:
+        together = ",".join(texts)  # type: ignore[arg-type]  # nothing is one of the reasons to look at each
+    except TypeError:
+        return False
+    return together.count(",") == len(texts) - 1 and _usual_texts(together) is not None
+
+
+def all_of_text(texts: Sequence[str | None]) -> Sequence[str | None]:
+    """As `of_text` of each; nothing stays nothing. Raises `ValueError`."""
+    return [None if text is None else of_text(text) for text in texts]
 
 
 def _checked(text: str) -> str:

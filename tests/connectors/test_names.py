@@ -220,14 +220,16 @@ def test_what_is_long_is_not_composed() -> None:
 
 
 nearly = (
-    st.text(st.sampled_from("aZ0 |-\t\u00e9\u0301\u200b"), max_size=6)
-    | st.just("n" * (base.MOST_NAMED + 1))
+    st.text(st.sampled_from("aZ0 |-\n\t\x7f\u00e9\u0301\u200b"), max_size=6)
+    | st.sampled_from(["n" * base.MOST_NAMED, "n" * (base.MOST_NAMED + 1), "n " * (base.MOST_NAMED // 2) + "n"])
     | st.just(7)
 )
 
 
-@given(st.lists(nearly, min_size=1, max_size=4))
+@given(st.lists(nearly, min_size=1, max_size=6))
 @example(["N 1", "a|b", "n" * base.MOST_NAMED])
+@example(["N 1 \n N 2"])
+@example(["n" * 250, "n" * (base.MOST_NAMED + 1), "N 1"])
 def test_names_that_are_looked_at_together_are_each_as_they_are_kept(said: list[Any]) -> None:
     if base.are_named(said):
         assert [base.named(each) for each in said] == said
@@ -235,4 +237,5 @@ def test_names_that_are_looked_at_together_are_each_as_they_are_kept(said: list[
 
 def test_usual_names_need_no_second_look() -> None:
     assert base.are_named(["N-1", "D 2026/17", "1", "n" * base.MOST_NAMED])
+    assert base.are_named(["n" * base.MOST_NAMED] * 5 + ["N 1"] * 200)
     assert not base.are_named(["N-1", ""])

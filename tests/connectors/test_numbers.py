@@ -118,6 +118,21 @@ def test_numbers_that_are_read_together_are_those_that_are_read_alone(written: l
         assert numbers.all_of_json(given) == alone
 
 
+@given(texts=st.lists(decimals | st.sampled_from(["1,2", ",", "", "\u0661", "0.50", None]), max_size=6))
+@example(texts=["1" * 30 + "." + "9" * 30, f"-0.{'0' * 29}1"])
+@example(texts=["1,2"])
+def test_texts_that_are_looked_at_together_are_plain_each(texts: list[str | None]) -> None:
+    if numbers.are_plain(texts):
+        assert [numbers.of_text(text) for text in texts if text is not None] == texts
+        assert numbers.all_of_text(texts) == texts
+
+
+def test_usual_texts_need_no_second_look() -> None:
+    assert numbers.are_plain(["12.50", "-0.5", "0", "1" * 30])
+    assert not numbers.are_plain(["12.50", "07"])
+    assert not numbers.are_plain(["12.50", None])
+
+
 @pytest.mark.parametrize(
     ("number", "written"),
     [
