@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from connectors.base import Answers, Connector, RecordRequest
 from connectors.prompt.port import Begin, Begun, Told
 
@@ -37,17 +39,16 @@ class Fan:
         self._due = deadline
         """When the one timer fires: the next time at which anything ends."""
         self.left = 0
-        """How many have not answered."""
+        """How many have not answered; while departments are being asked, less than 0 by those that have."""
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Asked] = []
-        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def ask(self, connector: Connector, request: RecordRequest, keep: Keep) -> None:
         """Ask one department; `keep` gets what comes of it."""
         asked = _Asked(self, keep)
         self._asked.append(asked)
-        self.left += 1
         try:
             begin: Begin | None = getattr(connector, "begin", None)  # a protocol's `isinstance` takes far longer
             begun = begin(request, asked.told) if begin is not None else None
@@ -62,8 +63,10 @@ class Fan:
 
     async def answered(self) -> int:
         """Wait until the last has answered, or time is up; how many had not answered."""
+        self.left += len(self._asked)
         try:
             if self.left:
+                self._ended = self._loop.create_future()
                 self._timer = self._loop.call_at(self._due, self._late)
                 await self._ended
             return self.left
@@ -77,7 +80,7 @@ class Fan:
 
     def end(self) -> None:
         """All have answered, or time is up."""
-        if not self._ended.done():
+        if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -118,27 +121,23 @@ async def asked(connector: Connector, request: RecordRequest) -> Answers:
     return await told if isinstance(told, Coroutine) else told
 
 
-class _Asked:
-    """One department that is asked."""
+class _Asked(msgspec.Struct, eq=False):
+    """One department that is asked; `keep` until it was given what came."""
 
-    __slots__ = ("_fan", "_keep", "_task", "begun")
-
-    def __init__(self, fan: Fan, keep: Keep) -> None:
-        self._fan = fan
-        self._keep: Keep | None = keep
-        self._task: asyncio.Task[None] | None = None
-        self.begun: Begun | None = None
+    fan: Fan
+    keep: Keep | None
+    begun: Begun | None = None
+    task: asyncio.Task[None] | None = None
 
     def told(self, came: Told) -> None:
         """See `Prompt`."""
         self.begun = None
         if type(came) is not dict and isinstance(came, Coroutine):  # answers are, and the rest takes longer
-            self._task = self._fan.create_task(self._await(came))
-            return
-        keep, self._keep = self._keep, None
-        if keep is not None:
+            self.task = self.fan.create_task(self._await(came))
+        elif self.keep is not None:
+            keep, self.keep = self.keep, None
             keep(came)
-            fan = self._fan
+            fan = self.fan
             fan.left -= 1
             if not fan.left:
                 fan.end()
@@ -154,6 +153,6 @@ class _Asked:
         begun, self.begun = self.begun, None
         if begun is not None:
             begun.abandon()
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
         self.told(LATE)

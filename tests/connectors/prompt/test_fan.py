@@ -149,6 +149,18 @@ async def test_a_defect_is_that_departments_own(monkeypatch: pytest.MonkeyPatch)
     assert [type(came[0]) for came in kept] == [ZeroDivisionError, ZeroDivisionError, dict]
 
 
+async def test_whoever_answers_at_once_ends_nothing_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    unable, slow = Prompt(), Prompt()
+    monkeypatch.setattr(unable, "begin", fails)
+    fan, kept = fan_of([unable, slow])
+    answered = asyncio.ensure_future(fan.answered())
+    await asyncio.sleep(0)
+    assert not answered.done()
+    slow.told(NONE)
+    assert await answered == 0
+    assert kept[1] == [NONE]
+
+
 async def test_one_connector_alone() -> None:
     waiting, prompt = Waiting(), Prompt()
     waiting.answer.set_result(NONE)
