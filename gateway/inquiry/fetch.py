@@ -82,18 +82,17 @@ class Fetcher:
         got: Got = {}
         fan = Fan(deadline)
         for department, datasets in requests.items():
-            asked = steps.asked(department)
+            asked = steps.asked(department) if steps is not UNTIMED else None
             sent = None if about is None else self._sent(department, about, asked)
             keep = partial(self._keep, department, datasets, got, asked)
             fan.ask(self._connectors[department], RecordRequest(datasets, deadline, sent), keep)
         late = await fan.answered()
         if late:
             log.warning("%d departments did not answer within the inquiry's deadline", late)
-        counts = [len(outcome) for outcome in got.values() if type(outcome) is not Failure]
-        if sum(counts) > self._records:
+        if sum(map(len, got.values())) > self._records:  # as a failure counts here, there may be no more than may go on
             self._bound(requests, got)
         if self._heard is not None:
-            well = len(counts) == len(got) and sum(counts) <= self._records
+            well = Failure not in map(type, got.values())
             for department, datasets in requests.items():
                 self._heard(department, None if well else _why(datasets, got))
         return got
@@ -110,10 +109,20 @@ class Fetcher:
             got.update((key, _MANY) for key in _keys(requests[most]) if not isinstance(got[key], Failure))
 
     def _requests(self, permits: Sequence[Permit]) -> dict[str, tuple[DatasetRequest, ...]]:
-        grouped: dict[str, list[Permit]] = {}
-        for permit in permits:
-            grouped.setdefault(self._departments[permit.dataset], []).append(permit)
-        return {department: _asked_for(own) for department, own in grouped.items()}
+        departments = self._departments
+        requests: dict[str, tuple[DatasetRequest, ...]] = {
+            departments[dataset]: (DatasetRequest(dataset, fields, (subject,)),) for subject, dataset, fields in permits
+        }
+        if len(requests) == len(permits):
+            return requests
+        grouped: dict[str, dict[tuple[str, tuple[str, ...]], list[Subject]]] = {}
+        for subject, dataset, fields in permits:
+            # Subjects of whom the same is asked are asked about together.
+            grouped.setdefault(departments[dataset], {}).setdefault((dataset, fields), []).append(subject)
+        return {
+            department: tuple([DatasetRequest(*what, tuple(who)) for what, who in asked.items()])
+            for department, asked in grouped.items()
+        }
 
     def _sent(self, department: str, about: Forwarded, asked: Asked | None) -> Forwarded | None:
         """What of it a department is sent, where it is sent anything."""
@@ -185,17 +194,6 @@ def may_be_sent(purpose: Purpose, declaration: Declaration, official: str | None
         declaration.case if "case" in purpose.forward else None,
         official if "official" in purpose.forward else None,
     )
-
-
-def _asked_for(permits: Sequence[Permit]) -> tuple[DatasetRequest, ...]:
-    """What is asked of one department: subjects of whom the same is asked are asked about together."""
-    if len(permits) == 1:
-        subject, dataset, fields = permits[0]
-        return (DatasetRequest(dataset, fields, (subject,)),)
-    grouped: dict[tuple[str, tuple[str, ...]], list[Subject]] = {}
-    for subject, dataset, fields in permits:
-        grouped.setdefault((dataset, fields), []).append(subject)
-    return tuple([DatasetRequest(name, fields, tuple(who)) for (name, fields), who in grouped.items()])
 
 
 def _why(datasets: Sequence[DatasetRequest], got: Got) -> str | None:

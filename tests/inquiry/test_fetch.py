@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.base import Failure, Fault, Faulty, Record, RecordRequest, Subject
 from gateway.inquiry import fetch as fetch_step
@@ -104,6 +107,25 @@ async def test_only_permits_open_a_call() -> None:
     await fetcher.fetch([PERMITS[0]], asyncio.get_running_loop().time() + 5)
     assert [part.fields for request in connectors["a"].asked for part in request.datasets] == [("x",)]
     assert connectors["b"].asked == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("123"), st.sampled_from("abcd"), st.sampled_from("xy")), unique=True))
+def test_every_permit_is_asked_for_once_and_nothing_else(drawn: list[tuple[str, str, str]]) -> None:
+    connectors = {"a": Answering(well), "b": Answering(well)}
+    permits = [Permit(Subject("organisation", "LEI", value), f"{name}-set", (field,)) for value, name, field in drawn]
+    departments = {"a-set": "a", "b-set": "b", "c-set": "a", "d-set": "b"}
+
+    async def asking() -> None:
+        await Fetcher(connectors, departments).fetch(permits, asyncio.get_running_loop().time() + 5)
+
+    asyncio.run(asking())
+    for name, connector in connectors.items():
+        parts = [part for request in connector.asked for part in request.datasets]
+        assert len(connector.asked) <= 1
+        assert len({(part.dataset, part.fields) for part in parts}) == len(parts)
+        assert Counter(Permit(who, part.dataset, part.fields) for part in parts for who in part.subjects) == Counter(
+            permit for permit in permits if departments[permit.dataset] == name
+        )
 
 
 @pytest.mark.parametrize(
