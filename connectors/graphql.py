@@ -22,7 +22,7 @@ import msgspec
 from connectors.base import Config, Connector, DatasetShape, Failure, Fault, Mismatch, Outcome, RecordRequest, Subject
 from connectors.explaining import answers, questions
 from connectors.explaining.noted import Noted
-from connectors.http.calling import Asking, Caller, Reading, read_caller
+from connectors.http.calling import Asking, Caller, Kind, Reading, read_caller
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
 from connectors.kit.headers import read_headers
@@ -120,7 +120,7 @@ class GraphqlConnector:
             return Reading(outcomes, wrong, len(records) == len(keys) and all(records))
 
         lane = operation if named else None
-        asking = Asking("POST", self._url, body, end, read, lane, headers=headers)
+        asking = Asking(Kind("POST", lane), self._url, body, end, read, headers)
         told: dict[_Key, Outcome] | Failure = await self._caller.ask(asking)
         return dict.fromkeys(keys, told) if isinstance(told, Failure) else told
 

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
+import msgspec
+
 from connectors.base import (
     Config,
     Connector,
@@ -28,13 +30,14 @@ from connectors.base import (
 )
 from connectors.explaining import answers, paged
 from connectors.explaining.noted import Noted
-from connectors.http.calling import Asking, Caller, Reading, read_caller
+from connectors.http.calling import Asking, Caller, Kind, Reading, read_caller
 from connectors.http.endpoint import Endpoint, Question, read_endpoint
 from connectors.http.forwarding import Forward, read_forward
 from connectors.http.transport import Response
 from connectors.kit.headers import read_headers
 from connectors.kit.source import MANY_PAGES, MANY_RECORDS, different, invalid, read_datasets, unmapped
-from connectors.mapping.decoding import Page
+from connectors.mapping.decoding import Decoder, Page
+from connectors.mapping.xml_answers import XmlDecoder
 from connectors.prompt.port import Begun, Told
 from connectors.prompt.question import begin
 from connectors.prompt.together import Together
@@ -45,9 +48,20 @@ DEPARTMENT_KEYS = (
 )  # fmt: skip
 Headers = Mapping[str, str] | None
 """What one inquiry's questions have beside the department's own headers."""
+_WAYS = 4096
+"""Ways that are kept: far more than there are datasets, field lists and schemes in a rule set."""
 _LAST_PAGE = Page([], None)
 _TOO_MANY = Reading(invalid(MANY_RECORDS), True, False)
 _BAD_VALUE = Failure(Fault.INVALID, False, "the identifier cannot be used in a question")
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How subjects of one scheme are asked about, for the same fields of one dataset, in one page each."""
+
+    endpoint: Endpoint
+    around: tuple[str, ...]
+    decoder: Decoder | XmlDecoder
+    kind: Kind
 
 
 class RestConnector:
@@ -57,6 +71,7 @@ class RestConnector:
         self._caller, self._base_url = caller, base_url
         self._endpoints = endpoints
         self._forward, self.forwards = forward, forward.names
+        self._ways: dict[tuple[str, tuple[str, ...], str], _Way] = {}
 
     async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
         """See the port."""
@@ -89,25 +104,22 @@ class RestConnector:
         end, about = self._caller.end(request.deadline), request.forwarded
         headers = self._forward.headers(about) if about is not None else None
         datasets = request.datasets
-        if len(datasets) != 1 or len(datasets[0].subjects) != 1:
-            return self._begin_all(datasets, end, headers, told)
-        [(name, fields, [subject])] = datasets
-        endpoint = self._endpoints.get(name)
-        if endpoint is None or endpoint.paging is not None:
-            return None
-        asking = self._about(endpoint, fields, subject, end, headers)
-        return None if asking is None else begin(self._caller, asking, (subject, name), told)
+        if len(datasets) == 1:
+            [(name, fields, subjects)] = datasets
+            if len(subjects) == 1:
+                asking = self._about(name, fields, subjects[0], end, headers)
+                return None if asking is None else begin(self._caller, asking, (subjects[0], name), told)
+        return self._begin_all(datasets, end, headers, told)
 
     def _begin_all(
         self, datasets: Sequence[DatasetRequest], end: float, headers: Headers, told: Callable[[Told], None]
     ) -> Begun | None:
         asked: list[tuple[Asking, tuple[Subject, str]]] = []
         for name, fields, subjects in datasets:
-            endpoint = self._endpoints.get(name)
-            if endpoint is None or endpoint.paging is not None or (len(subjects) > 1 and endpoint.batch is not None):
+            if len(subjects) > 1 and name in self._endpoints and self._endpoints[name].batch is not None:
                 return None
             for subject in subjects:
-                asking = self._about(endpoint, fields, subject, end, headers)
+                asking = self._about(name, fields, subject, end, headers)
                 if asking is None:
                     return None
                 asked.append((asking, (subject, name)))
@@ -130,31 +142,45 @@ class RestConnector:
         endpoint = self._endpoints[dataset.dataset]
         if endpoint.paging is not None:
             return await self._pages(endpoint, dataset, subject, end, headers)
-        asking = self._about(endpoint, dataset.fields, subject, end, headers)
+        asking = self._about(dataset.dataset, dataset.fields, subject, end, headers)
         return _BAD_VALUE if asking is None else await self._caller.ask(asking)
 
     def _about(
-        self, endpoint: Endpoint, fields: tuple[str, ...], subject: Subject, end: float, headers: Headers
+        self, name: str, fields: tuple[str, ...], subject: Subject, end: float, headers: Headers
     ) -> Asking | None:
-        """A question about one subject, answered in one page; None where the identifier cannot stand in it."""
-        question = endpoint.question(subject, fields)
-        if question is None:
+        """A question about one subject, answered in one page; None where there is no such."""
+        way = self._ways.get((name, fields, subject.scheme)) or self._way(name, fields, subject.scheme)
+        question = way.endpoint.asked(way.around, subject) if way is not None else None
+        if way is None or question is None:
             return None
-        decoder, most = endpoint.decoder(fields), self._caller.most_records
+        one, most = way.decoder.one, self._caller.most_records
 
         def read(answer: Response) -> Reading:
             if answer.status != 200:
                 return Reading([], False, False)
-            records = decoder.one(answer.body, subject)
-            if isinstance(records, str):
+            records = one(answer.body, subject)
+            if type(records) is str:
                 return Reading(invalid(records), True, False)
             if len(records) > most:
                 return _TOO_MANY
             return Reading(records, False, len(records) > 0)
 
+        return Asking(way.kind, question.url, question.body, end, read, headers)
+
+    def _way(self, name: str, fields: tuple[str, ...], scheme: str) -> _Way | None:
+        """None where the dataset is unknown or answered in pages, or the scheme cannot stand in a question."""
+        endpoint = self._endpoints.get(name)
+        around = endpoint.around(scheme, fields) if endpoint is not None and endpoint.paging is None else None
+        if endpoint is None or around is None:
+            return None
+        decoder = endpoint.decoder(fields)
         # Connections are kept by kind of question: what a decoder is made for.
-        lane = decoder if endpoint.named else None
-        return _asking(endpoint, question, end, headers, read, lane, endpoint.no_records)
+        kind = _kind(endpoint, decoder if endpoint.named else None, endpoint.no_records)
+        kind = msgspec.structs.replace(kind, opening=self._caller.opening(kind, around[0]))
+        if len(self._ways) >= _WAYS:
+            self._ways.clear()
+        way = self._ways[name, fields, scheme] = _Way(endpoint, around, decoder, kind)
+        return way
 
     async def _pages(
         self,
@@ -185,8 +211,7 @@ class RestConnector:
         while True:
             lane = (decoder, len(seen)) if endpoint.named else None
             allowed = endpoint.no_records if url is first else ()
-            asked = Question(url, question.body)
-            asking = _asking(endpoint, asked, end, headers, read, lane, allowed)
+            asking = Asking(_kind(endpoint, lane, allowed), url, question.body, end, read, headers)
             page: Page | Failure = await self._caller.ask(asking)
             if isinstance(page, Failure):
                 return page
@@ -235,7 +260,8 @@ class RestConnector:
                 return Reading(decoded, False, False)
 
             # Without a lane: the answer about some of these subjects could pass for one about all of them.
-            asking = _asking(endpoint, question, end, headers, read, None, endpoint.no_records)
+            kind = _kind(endpoint, None, endpoint.no_records)
+            asking = Asking(kind, question.url, question.body, end, read, headers)
             outcome = await self._caller.ask(asking)
         for subject in subjects:
             outcomes[subject, dataset.dataset] = outcome if isinstance(outcome, Failure) else outcome[subject]
@@ -274,18 +300,8 @@ class RestConnector:
         await self._caller.close()
 
 
-def _asking(
-    endpoint: Endpoint,
-    question: Question,
-    end: float,
-    headers: Headers,
-    read: Callable[[Response], Reading],
-    lane: object,
-    allowed: Collection[int],
-) -> Asking:
-    if endpoint.headers:
-        headers = {**endpoint.headers, **(headers or {})}
-    return Asking(endpoint.method, question.url, question.body, end, read, lane, allowed, headers, endpoint.once)
+def _kind(endpoint: Endpoint, lane: object, allowed: Collection[int]) -> Kind:
+    return Kind(endpoint.method, lane, allowed, endpoint.headers, endpoint.once)
 
 
 def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:

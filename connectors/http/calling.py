@@ -22,7 +22,7 @@ from connectors.base import Config, Failure, Fault
 from connectors.http.auth import Auth, read_auth
 from connectors.http.connection import Connection
 from connectors.http.httpx_transport import HttpxTransport
-from connectors.http.pooled_transport import PooledTransport
+from connectors.http.pooled_transport import Opening, PooledTransport, ending
 from connectors.http.transport import (
     FAILURES,
     INLINE,
@@ -50,6 +50,8 @@ CONNECTIONS = ("kept", "one_request")
 """What `connections` of a department says; the first is the default."""
 
 _EXPIRED = FAILURES[TransportFault.TIMEOUT]
+_NOTHING = ending({}, None)
+"""What ends a question that has nothing but what all of its kind have."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -90,23 +92,34 @@ def read_limits(config: Config) -> Limits:
     )
 
 
-class Asking(msgspec.Struct, frozen=True):
-    """One question, and how its answer is read; `end` is on the event loop's clock.
+class Kind(msgspec.Struct, frozen=True):
+    """What questions of one kind have in common.
 
-    `read` never raises. Statuses but 200 and the `allowed` are failures. With a `lane`, which is what questions of one
-    kind have in common, connections are kept. `headers` are this question's own, by name in lower case. `once`: it is
-    sent once, on a new connection, since nobody knows what a second one would do.
+    Statuses but 200 and the `allowed` are failures. With a `lane` connections are kept, for questions of the same one.
+    `headers`, by name in lower case, are beside the department's. `once`: each is sent once, on a new connection, since
+    nobody knows what a second one would do. With an `opening` a question can be sent at once (`Caller.opening`).
     """
 
     method: str
+    lane: object = None
+    allowed: Collection[int] = ()
+    headers: Mapping[str, str] = {}
+    once: bool = False
+    opening: Opening | None = None
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """One question, and how its answer is read; `end` is on the event loop's clock.
+
+    `read` never raises. `headers` are this question's own, by name in lower case.
+    """
+
+    kind: Kind
     url: str
     body: bytes | None
     end: float
     read: Callable[[Response], Reading]
-    lane: object = None
-    allowed: Collection[int] = ()
     headers: Mapping[str, str] | None = None
-    once: bool = False
 
 
 class Tried(NamedTuple):
@@ -144,51 +157,60 @@ class Caller:
         self._headers = dict(headers)
         self._kept = kept
         self._pool = transport if kept and isinstance(transport, PooledTransport) else None
-        self._breaker = Breaker(limits.breaker)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.breaker = Breaker(limits.breaker)
+        self.now: Callable[[], float] = self._begin
+        """The time on the event loop's clock, in seconds."""
         self.most_records = limits.records
 
     def end(self, deadline: float) -> float:
         """When this department's part of an inquiry must be over, on the event loop's clock."""
-        return min(deadline, (self._loop or self._begin()).time() + self._limits.timeout)
+        end = self.now() + self._limits.timeout
+        return end if end < deadline else deadline
 
-    def _begin(self) -> asyncio.AbstractEventLoop:
+    def _begin(self) -> float:
         # Kept: asking which loop runs costs a system call each time.
-        self._loop = asyncio.get_running_loop()
-        return self._loop
+        self.now = asyncio.get_running_loop().time
+        return self.now()
+
+    def opening(self, kind: Kind, url: str) -> Opening | None:
+        """What questions of a kind to the origin of `url` begin with; None where they cannot be sent at once."""
+        if self._pool is None or kind.lane is None or kind.once:
+            return None
+        return self._pool.opening(kind.method, url, {**self._headers, **kind.headers}, kind.lane)
 
     def begin(self, asking: Asking, told: Callable[[TransportFault | None], None]) -> Connection | None:
         """Send a question at once (`PooledTransport.begin`); None where it has to wait, or is an unusual one."""
-        pool, headers = self._pool, asking.headers
-        if pool is None or asking.lane is None or asking.once:
+        opening, now = asking.kind.opening, self.now()
+        if opening is None or now >= asking.end or now < self.breaker.closed_from:
             return None
-        now = (self._loop or self._begin()).time()
-        if now >= asking.end or not self._breaker.is_closed(now):
-            return None
-        sent: Mapping[str, str] = self._headers if headers is None else {**self._headers, **headers}
+        assert self._pool is not None
+        rest: bytes | None = _NOTHING
+        if asking.headers is not None or asking.body is not None or self._auth.changes:
+            rest = self._ending(asking, opening, now)
+        return None if rest is None else self._pool.begin(opening, asking.url, rest, told)
+
+    def _ending(self, asking: Asking, opening: Opening, now: float) -> bytes | None:
+        """What ends a question that has more than others of its kind; None where not all of it is at hand."""
+        own = asking.headers or {}
         if self._auth.changes:
             authorization = self._auth.at_hand(now)
             if authorization is None:
                 return None
-            sent = {**sent, **self._auth.shown_by(authorization, asking.method, asking.url)}
-        return pool.begin(asking.method, asking.url, sent, asking.body, asking.lane, told)
+            own = {**own, **self._auth.shown_by(authorization, asking.kind.method, asking.url)}
+        return ending(own, asking.body) if opening.names.isdisjoint(own) else None
 
     async def unpack(self, connection: Connection) -> TransportFault | None:
         """See `PooledTransport.unpack`."""
         assert self._pool is not None
         return await self._pool.unpack(connection)
 
-    def worked(self) -> None:
-        """A question that was sent at once was answered."""
-        self._breaker.worked((self._loop or self._begin()).time())
-
     def timed_out(self) -> Failure:
         """A question that was sent at once was not answered in time."""
-        return self._failed(TransportFault.TIMEOUT, (self._loop or self._begin()).time())[0]
+        return self._failed(TransportFault.TIMEOUT, self.now())[0]
 
     def abandoned(self, end: float) -> None:
         """Nobody waits any longer for the answer to a question that was sent at once."""
-        self._breaker.abandoned((self._loop or self._begin()).time(), end)
+        self.breaker.abandoned(self.now(), end)
 
     async def ask(self, asking: Asking, came: Response | None = None, fresh: bool = False) -> Any | Failure:
         """Ask until it is answered, or its time is over, and give what `read` was given, or the failure.
@@ -196,39 +218,40 @@ class Caller:
         A large answer is read beside the event loop. `came` is what it was answered already, where it was sent at once;
         with `fresh` it is sent on a new connection.
         """
-        method, url, body, end, read = asking.method, asking.url, asking.body, asking.end, asking.read
-        allowed, headers, once = asking.allowed, asking.headers, asking.once
-        lane = asking.lane if self._kept and not once else None
-        loop = self._loop or self._begin()
+        kind, url, body, end, read = asking.kind, asking.url, asking.body, asking.end, asking.read
+        method, allowed, once = kind.method, kind.allowed, kind.once
+        lane = kind.lane if self._kept and not once else None
         attempt, renewed, nonced, fresh = 0, False, False, fresh or once
-        own = self._headers if headers is None else {**self._headers, **headers}
+        own: Mapping[str, str] = self._headers
+        if kind.headers or asking.headers:
+            own = {**own, **kind.headers, **(asking.headers or {})}
         while True:
             answer: Response | TransportFault | None = came
             came = None
             if answer is None:
-                now = loop.time()
+                now = self.now()
                 if now >= end:
                     return _EXPIRED
-                if not self._breaker.admits(now):
-                    return self._breaker.failure
+                if not self.breaker.admits(now):
+                    return self.breaker.failure
                 sent = own
                 try:
                     if self._auth.changes:
                         authorization = await self._auth.authorization(end)
                         if isinstance(authorization, Failure):
-                            self._breaker.failed(loop.time())
+                            self.breaker.failed(self.now())
                             return authorization
                         sent = {**own, **self._auth.shown_by(authorization, method, url)}
-                        now = loop.time()
+                        now = self.now()
                     answer = await self._transport.send(method, url, sent, body, end - now, lane, fresh)
                 except BaseException:
-                    self._breaker.abandoned(loop.time(), end)
+                    self.breaker.abandoned(self.now(), end)
                     raise
             if type(answer) is Response:
                 status, lease = answer.status, answer.lease
                 heard = self._auth.changes and self._auth.heard(answer)
                 if status == 200 or status in allowed:
-                    self._breaker.worked(loop.time())
+                    self.breaker.worked(self.now())
                     reading = UNREAD
                     try:
                         reading = read(answer) if len(answer.body) <= INLINE else await self._beside(answer, end, read)
@@ -241,24 +264,24 @@ class Caller:
                 if lease is not None:
                     lease.settle(False)
                     if status == RESTED and lease.reused:  # the connection's end, and no word of the question
-                        self._breaker.worked(loop.time())
+                        self.breaker.worked(self.now())
                         fresh = True
                         continue
                 if status == 401 and heard and not nonced:
-                    self._breaker.worked(loop.time())
+                    self.breaker.worked(self.now())
                     nonced = True
                     continue
                 if status == 401 and self._auth.changes and not renewed:
                     # The token was revoked before its time: one more try with a new one.
-                    self._breaker.worked(loop.time())
+                    self.breaker.worked(self.now())
                     self._auth.forget()
                     renewed = True
                     continue
-            failure, again = self._failed(answer, loop.time())
+            failure, again = self._failed(answer, self.now())
             pause = _PAUSE * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-            if not again or once or attempt >= self._limits.retries or loop.time() + pause >= end:
+            if not again or once or attempt >= self._limits.retries or self.now() + pause >= end:
                 return failure
-            if not self._breaker.retries():
+            if not self.breaker.retries():
                 return failure
             attempt += 1
             await asyncio.sleep(pause)
@@ -273,13 +296,13 @@ class Caller:
         else:
             failure = FAILURES[answer]
         if wait:
-            self._breaker.come_back(now, wait)
+            self.breaker.come_back(now, wait)
         if answer is TransportFault.CROWDED:
-            self._breaker.unsent()
+            self.breaker.unsent()
         elif failure.retryable:
-            self._breaker.failed(now)
+            self.breaker.failed(now)
         else:
-            self._breaker.worked(now)
+            self.breaker.worked(now)
         return failure, failure.retryable and not wait
 
     def _refused(self, answer: Response) -> Failure:
@@ -297,17 +320,16 @@ class Caller:
         self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None
     ) -> Tried:
         """Ask once on a new connection, until `end`, past breaker and retries, and give whatever comes."""
-        loop = self._loop or self._begin()
         sent = {**self._headers, **(headers or {})}
-        began = loop.time()
+        began = self.now()
         if self._auth.changes:
             authorization = await self._auth.authorization(end)
             if isinstance(authorization, Failure):
-                return Tried(authorization, loop.time() - began)
+                return Tried(authorization, self.now() - began)
             sent |= self._auth.shown_by(authorization, method, url)
-            began = loop.time()
+            began = self.now()
         answer = await self._transport.send(method, url, sent, body, max(0.0, end - began), None, True)
-        return Tried(answer, loop.time() - began)
+        return Tried(answer, self.now() - began)
 
     async def examine(self, url: str) -> list[str]:
         """What is wrong with the way to `url` (`base.Examined`): any answer there will do, but one to a stranger."""

@@ -34,13 +34,14 @@ class Connection(asyncio.Protocol):
 
     It is the lease of its own answer (`connectors.http.transport.Lease`): `settled` is told whether it may be kept, for
     questions of its `key`. What was answered stands in `status`, `coding`, `body`, `retry_after`, `echoed`, `headers`;
-    `surplus` says that more came with it, so that it may be an answer to something else.
+    `surplus` says that more came with it, so that it may be an answer to something else. `raw` is how many bytes a
+    parser read: 0 where the answer was a usual one, which is 200 and a body, and nothing else.
     """
 
     __slots__ = (
-        "_chunks", "_disturbed", "_echo", "_fault", "_framed", "_headed", "_keep", "_limit", "_lines", "_most_chunks",
-        "_parser", "_raw", "_settled", "_shown", "_size", "_told", "_transport", "_used", "body", "coding", "echoed",
-        "headers", "idle_since", "key", "retry_after", "reused", "status", "surplus", "usable",
+        "_chunks", "_disturbed", "_echo", "_fault", "_framed", "_headed", "_held", "_keep", "_limit", "_lines",
+        "_most_chunks", "_parser", "_settled", "_shown", "_size", "_told", "_transport", "_used", "body", "coding",
+        "echoed", "headers", "idle_since", "key", "raw", "retry_after", "reused", "status", "surplus", "usable",
     )  # fmt: skip
 
     def __init__(
@@ -59,8 +60,9 @@ class Connection(asyncio.Protocol):
         self._start()
 
     def _start(self) -> None:
-        self.body: bytes | bytearray = b""
-        self._size = self._raw = self.status = self._lines = self._chunks = 0
+        self.body = b""
+        self._held: bytes | bytearray = b""
+        self._size = self.raw = self.status = self._lines = self._chunks = 0
         self._framed = self._headed = self._keep = self.surplus = False
         self.coding = self.echoed = b""
         self.headers: tuple[tuple[str, str], ...] = ()
@@ -79,15 +81,15 @@ class Connection(asyncio.Protocol):
 
         It is never called before this ends. False where nothing can be sent any more.
         """
-        if self._raw:  # a parser read the last answer
+        if self.raw:  # a parser read the last answer
             self._start()
-        self.status, self.body = 0, b""
         self.reused, self._used = self._used, True
-        if self._transport is None or self._transport.is_closing():
+        transport = self._transport
+        if transport is None or transport.is_closing():
             self.usable = False
             return False
         self._told = told
-        self._transport.write(request)
+        transport.write(request)
         return True
 
     def late(self) -> None:
@@ -130,13 +132,15 @@ class Connection(asyncio.Protocol):
             self._disturbed = True
             self._end(TransportFault.UNAVAILABLE)
             return
-        before = self._raw
-        if not before and not self._shown and (body := usual.body(data, self._limit)) is not None:
-            told, self._told = self._told, None
-            self.status, self.body = 200, body
-            told(None)
-            return
-        self._raw = read = before + len(data)
+        before = self.raw
+        if not before:
+            if not self._shown and (body := usual.body(data, self._limit)) is not None:
+                told, self._told = self._told, None
+                self.status, self.body = 200, body
+                told(None)
+                return
+            self.status, self.body = 0, b""  # the last answer's, where it was a usual one
+        self.raw = read = before + len(data)
         if read > self._limit + MAX_AROUND:
             self._end(TransportFault.TOO_LARGE)
             return
@@ -157,7 +161,7 @@ class Connection(asyncio.Protocol):
                 return
         if self.status:
             self._answer(self._keep and not self.surplus)
-        elif self._raw - self._size > (MAX_AROUND if self._headed else MAX_HEAD):
+        elif self.raw - self._size > (MAX_AROUND if self._headed else MAX_HEAD):
             self._end(TransportFault.TOO_LARGE)
 
     def _unread(self) -> TransportFault:
@@ -181,6 +185,7 @@ class Connection(asyncio.Protocol):
         elif self._size > self._limit:
             self._end(TransportFault.TOO_LARGE)
         else:
+            self.body = bytes(self._held)
             self._end(None, usable=keep)
 
     def _stop(self, fault: TransportFault) -> None:
@@ -230,12 +235,12 @@ class Connection(asyncio.Protocol):
         self._size += len(data)
         if self._size > self._limit:
             self._stop(TransportFault.TOO_LARGE)
-        if not self.body:
-            self.body = data
+        if not self._held:
+            self._held = data
             return
-        if type(self.body) is bytes:
-            self.body = bytearray(self.body)
-        self.body += data
+        if type(self._held) is bytes:
+            self._held = bytearray(self._held)
+        self._held += data
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()

@@ -130,7 +130,6 @@ class Endpoint:
         self._next_path = next_path
         self._decoders: dict[tuple[str, ...], Decoder | XmlDecoder] = {}
         self._selects: dict[tuple[str, ...], str] = {}
-        self._around: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     @property
     def mapped(self) -> Mapped:
@@ -163,29 +162,27 @@ class Endpoint:
 
     def question(self, subject: Subject, fields: tuple[str, ...]) -> Question | None:
         """How one subject's records are asked for, or `None` where the identifier cannot stand there."""
-        _, scheme, value = subject
-        around = self._around.get((scheme, fields)) or self._parts(scheme, fields)
-        if around is None:
-            return None
-        if self._body is None:
-            encoded = encode(value)
-            return None if encoded is None else Question(encoded.join(around))
-        body = self._body.fill({"scheme": scheme, "value": value})
-        return None if body is None else Question("".join(around), body)
+        around = self.around(subject.scheme, fields)
+        return None if around is None else self.asked(around, subject)
 
-    def _parts(self, written: str, fields: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The address without its values: what stands around each, for a scheme and fields."""
-        scheme = encode(written)
-        if scheme is None:
+    def around(self, scheme: str, fields: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The address without its values: what stands around each; `None` where the scheme cannot stand there."""
+        encoded = encode(scheme)
+        if encoded is None:
             return None
         # A text that is no part of any address: what is encoded has no space.
-        url = self._template.fill({"scheme": scheme, "value": " "})
+        url = self._template.fill({"scheme": encoded, "value": " "})
         if self._select is not None:
             url += self._selected(url, fields)
-        if len(self._around) >= _DECODERS:
-            self._around.clear()
-        parts = self._around[written, fields] = tuple(url.split(" "))
-        return parts
+        return tuple(url.split(" "))
+
+    def asked(self, around: tuple[str, ...], subject: Subject) -> Question | None:
+        """`question`, where what stands `around` is known already for the subject's scheme."""
+        if self._body is None:
+            encoded = encode(subject.value)
+            return None if encoded is None else Question(encoded.join(around))
+        body = self._body.fill({"scheme": subject.scheme, "value": subject.value})
+        return None if body is None else Question("".join(around), body)
 
     def batch_question(self, subjects: tuple[Subject, ...], fields: tuple[str, ...]) -> Question | None:
         """How a batch's records are asked for; the subjects are of one scheme."""

@@ -15,10 +15,12 @@ import asyncio
 import itertools
 import secrets
 import ssl
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from connectors.http import origins
 from connectors.http.connection import Connection
@@ -51,6 +53,21 @@ class _Origin(NamedTuple):
     alone: bytes  # the same, of a request that is its connection's only one
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """What all requests of one kind have in common: made once, by `PooledTransport.opening`.
+
+    `key` is the lane that they keep connections in, at their origin. Their addresses are alike up to `cut`, where the
+    origin ends; `before` and `after` stand around what follows there. `names` are the headers that each has, in lower
+    case.
+    """
+
+    key: tuple[str, object]
+    cut: int
+    before: bytes
+    after: bytes
+    names: frozenset[str]
+
+
 class PooledTransport:
     """Fills `connectors.http.transport.Transport`. For one event loop. `context` replaces TLS as the options have it.
 
@@ -63,7 +80,7 @@ class PooledTransport:
         self._options = options
         self._origins: dict[str, _Origin] = {}
         self._open: set[Connection] = set()
-        self._idle: dict[tuple[str, object], list[Connection]] = {}
+        self._idle: defaultdict[tuple[str, object], list[Connection]] = defaultdict(list)
         self._resting: dict[Connection, None] = {}  # the idle ones, longest first
         self._sweep: asyncio.TimerHandle | None = None
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -99,25 +116,27 @@ class PooledTransport:
             loop, origin, request, loop.time() + min(within, self._options.timeout), lane, fresh, proof
         )
 
+    def opening(self, method: str, url: str, headers: Mapping[str, str], lane: object) -> Opening | None:
+        """What `begin` takes for requests of one kind to the origin of `url`; None where none can be sent at once."""
+        cut = url.find("/", 8)
+        origin, _ = self._origin(url)
+        if self._echo or url[:cut] != origin.text:
+            return None
+        after = b" HTTP/1.1\r\n" + origin.kept + _lines(headers)
+        return Opening((origin.text, lane), cut, f"{method} ".encode("ascii"), after, frozenset(headers))
+
     def begin(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        lane: object,
-        told: Callable[[TransportFault | None], None],
+        self, opening: Opening, url: str, rest: bytes, told: Callable[[TransportFault | None], None]
     ) -> Connection | None:
         """Send a request at once; None where it takes more than a free place and a kept connection.
 
-        The connection has the answer when `told` is called without a fault. In any case it is to be settled then.
+        `rest` is what follows the headers that all of its kind have (`ending`). The connection has the answer when
+        `told` is called without a fault. In any case it is to be settled then.
         """
-        cut = url.find("/", 8)
-        origin = self._origins.get(url[:cut]) if cut > 0 else None
-        if origin is None or self._echo or self._active >= self._options.connections:
+        if self._active >= self._options.connections:
             return None
-        request = self._request(method, url[cut:], origin.kept, headers, body)
-        connection = self._kept((origin.text, lane))
+        request = b"%b%b%b%b" % (opening.before, _target(url[opening.cut :]), opening.after, rest)
+        connection = self._kept(opening.key)
         if connection is None:
             return None
         self._active += 1
@@ -166,7 +185,7 @@ class PooledTransport:
                     if fault is None:
                         lease = connection if lane is not None and not proof else None
                         kept = lease is not None or (proof == connection.echoed != b"" and self._rest(connection))
-                        body, again = bytes(connection.body), connection.retry_after
+                        body, again = connection.body, connection.retry_after
                         return Response(connection.status, body, again, lease, connection.headers)
                 finally:
                     timer.cancel()
@@ -194,9 +213,9 @@ class PooledTransport:
 
     def _settled(self, connection: Connection, keep: bool) -> None:
         """An answer was read: its connection rests until its lane's next question, or is closed; a place is free."""
+        self._active -= 1
         if not (keep and self._rest(connection)):
             self._close(connection)
-        self._active -= 1
         if self._queue:
             self._wake()
 
@@ -205,11 +224,7 @@ class PooledTransport:
             return False
         loop = self._loop or self._begin()
         connection.idle_since = loop.time()
-        idle = self._idle.get(connection.key)
-        if idle is None:
-            self._idle[connection.key] = [connection]
-        else:
-            idle.append(connection)
+        self._idle[connection.key].append(connection)
         self._resting[connection] = None
         if self._sweep is None:
             self._sweep = loop.call_later(IDLE, self._sweep_idle)
@@ -240,7 +255,7 @@ class PooledTransport:
         self, loop: asyncio.AbstractEventLoop, origin: _Origin, key: tuple[str, object], end: float
     ) -> Connection | TransportFault:
         if len(self._idle) > MAX_LANES:
-            self._idle = {key: idle for key, idle in self._idle.items() if idle}
+            self._idle = defaultdict(list, {key: idle for key, idle in self._idle.items() if idle})
         while self._resting and len(self._resting) + self._active > self._options.connections:
             self._evict(next(iter(self._resting)))
         context = None
@@ -278,7 +293,7 @@ class PooledTransport:
     async def unpack(self, connection: Connection) -> TransportFault | None:
         """Put in place of its answer's body what it is, decompressed, without a coding; or why that cannot be."""
         options = self._options
-        plain = await unpacked(connection.coding, bytes(connection.body), options.max_bytes, options.gzip)
+        plain = await unpacked(connection.coding, connection.body, options.max_bytes, options.gzip)
         if isinstance(plain, TransportFault):
             return plain
         connection.body, connection.coding = plain, b""
@@ -330,17 +345,9 @@ class PooledTransport:
     def _request(self, method: str, target: str, lines: bytes, headers: Mapping[str, str], body: bytes | None) -> bytes:
         known, block = self._headers
         if headers is not known:
-            text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-            if text.count("\n") != len(headers) or text.count("\r") != len(headers):
-                raise ValueError("a header must be one line")
-            block = text.encode("latin-1")
+            block = _lines(headers)
             self._headers = headers, block
-        if not (target.isascii() and target.isprintable()) or " " in target:
-            raise ValueError("an address must be percent-encoded")
-        head = f"{method} {target} HTTP/1.1\r\n".encode("ascii")
-        if body is None:
-            return b"%b%b%b\r\n" % (head, lines, block)
-        return b"%b%b%bContent-Length: %d\r\n\r\n%b" % (head, lines, block, len(body), body)
+        return b"%b %b HTTP/1.1\r\n%b%b%b" % (method.encode("ascii"), _target(target), lines, block, ending({}, body))
 
     async def close(self) -> None:
         """See the port."""
@@ -353,3 +360,25 @@ class PooledTransport:
         self._idle.clear()
         self._resting.clear()
         self._origins.clear()
+
+
+def ending(headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """What ends a request: headers of its own, the length of its body where it has one, and the body.
+
+    Raises `ValueError` for a header that is more than one line.
+    """
+    length = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
+    return b"%b%b\r\n%b" % (_lines(headers) if headers else b"", length, body or b"")
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        raise ValueError("a header must be one line")
+    return text.encode("latin-1")
+
+
+def _target(text: str) -> bytes:
+    if not text.isprintable() or " " in text or not text.isascii():
+        raise ValueError("an address must be percent-encoded")
+    return text.encode("ascii")

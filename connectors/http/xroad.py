@@ -12,16 +12,16 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from connectors.base import Config, Failure, Fault
-from connectors.http.calling import RETRYABLE, Asking, Caller, Reading, Tried
-from connectors.http.connection import Connection
-from connectors.http.transport import Response, TransportFault
+from connectors.http.calling import RETRYABLE, Asking, Caller, Kind, Reading, Tried
+from connectors.http.pooled_transport import Opening
+from connectors.http.transport import Response
 from connectors.kit.source import invalid
 
 Identifier = tuple[str, ...]
@@ -111,8 +111,8 @@ class XroadCaller(Caller):
         if named.represented:
             self._fixed["x-road-represented-party"] = written(named.represented)
 
-    def begin(self, asking: Asking, told: Callable[[TransportFault | None], None]) -> Connection | None:
-        """See `Caller`: an answer of X-Road takes more to be believed."""
+    def opening(self, kind: Kind, url: str) -> Opening | None:
+        """See `Caller`: an answer of X-Road takes more to be believed, so that no question is sent at once."""
         return None
 
     async def ask(self, asking: Asking, came: Response | None = None, fresh: bool = False) -> Any | Failure:
@@ -126,7 +126,8 @@ class XroadCaller(Caller):
             reading = asking.read(answer)
             return Reading(reading.told, reading.wrong, True)  # its id says whose it is, whomever it names
 
-        return await super().ask(msgspec.structs.replace(asking, read=checked, lane=self, headers=sent), came, fresh)
+        kind = msgspec.structs.replace(asking.kind, lane=self)
+        return await super().ask(msgspec.structs.replace(asking, kind=kind, read=checked, headers=sent), came, fresh)
 
     async def attempt(
         self, method: str, url: str, body: bytes | None, end: float, headers: Mapping[str, str] | None = None

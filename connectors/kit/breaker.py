@@ -8,6 +8,8 @@ back is left alone until then. Retries have a budget: what worked earns them.
 from __future__ import annotations
 
 import email.utils
+import math
+import operator
 import time
 from collections import deque
 from typing import NamedTuple
@@ -23,6 +25,7 @@ LONGEST = 300.0
 
 _CALLS = 1000
 """Calls of the window that are remembered at most."""
+_failed = operator.itemgetter(1)
 _RETRIES = 0.1
 """Retries that each call that worked earns."""
 _SAVED = 10.0
@@ -70,10 +73,11 @@ class Breaker:
     def __init__(self, limits: BreakerLimits) -> None:
         self._limits = limits
         self._in_a_row = 0
-        self._calls: deque[tuple[float, bool]] = deque()
-        self._failed = 0
+        self._calls: deque[tuple[float, bool]] = deque(maxlen=_CALLS)
         self._open_until = 0.0
         self._open = self._trying = False
+        self.closed_from = 0.0
+        """From when on calls are made as ever, which need no trial and change nothing before their end."""
         self._retries = _SAVED
 
     def admits(self, now: float) -> bool:
@@ -83,39 +87,34 @@ class Breaker:
         self._trying = self._open
         return True
 
-    def is_closed(self, now: float) -> bool:
-        """Whether calls are made as ever: this one needs no trial, and changes nothing before its end."""
-        return not self._open and now >= self._open_until
-
     def worked(self, now: float) -> None:
         """The department answered."""
         if self._open:
             if not self._trying:
                 return  # a call from before it opened
             self._calls.clear()
-            self._failed = 0
             self._open = self._trying = False
+            self.closed_from = self._open_until
         self._in_a_row = 0
         if self._retries < _SAVED:
             self._retries = min(_SAVED, self._retries + _RETRIES)
-        calls = self._calls
-        calls.append((now, False))
-        if len(calls) > _CALLS or calls[0][0] < now - self._limits.window:
-            self._forget(now)
+        self._calls.append((now, False))
 
     def failed(self, now: float) -> None:
         """The department did not answer, or answered that it cannot."""
         self._trying = False
         self._in_a_row += 1
-        self._calls.append((now, True))
-        self._failed += 1
-        self._forget(now)
+        calls, limits = self._calls, self._limits
+        calls.append((now, True))
+        while calls[0][0] < now - limits.window:
+            calls.popleft()
         # A share of few calls says nothing: twice as many as the failures in a row that open it.
-        many = len(self._calls) >= 2 * self._limits.failures
-        share = many and 100 * self._failed >= self._limits.share * len(self._calls)
-        if self._open or share or self._in_a_row >= self._limits.failures:
+        many = len(calls) >= 2 * limits.failures
+        share = many and 100 * sum(map(_failed, calls)) >= limits.share * len(calls)
+        if self._open or share or self._in_a_row >= limits.failures:
             self._open = True
-            self._open_until = max(self._open_until, now + self._limits.open_for)
+            self._open_until = max(self._open_until, now + limits.open_for)
+            self.closed_from = math.inf
 
     def abandoned(self, now: float, end: float) -> None:
         """The call was cancelled. That is no sign of the department's state, unless its time was over."""
@@ -130,6 +129,8 @@ class Breaker:
     def come_back(self, now: float, seconds: float) -> None:
         """The department answered that it is not to be asked for so long."""
         self._open_until = max(self._open_until, now + min(seconds, LONGEST))
+        if not self._open:
+            self.closed_from = self._open_until
 
     def retries(self) -> bool:
         """Whether there is a retry left to be made; it is spent then."""
@@ -137,11 +138,6 @@ class Breaker:
             return False
         self._retries -= 1
         return True
-
-    def _forget(self, now: float) -> None:
-        calls = self._calls
-        while len(calls) > _CALLS or calls[0][0] < now - self._limits.window:
-            self._failed -= calls.popleft()[1]
 
 
 def retry_after(said: str) -> float:

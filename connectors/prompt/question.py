@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from connectors.base import Answers, Outcome, Subject
 from connectors.http.calling import RESTED, UNREAD, Asking, Caller, Reading
 from connectors.http.connection import Connection
@@ -23,21 +25,21 @@ Key = tuple[Subject, str]
 
 def begin(caller: Caller, asking: Asking, key: Key, told: Callable[[Told], None]) -> Question | None:
     """Send it at once, and have `told` what becomes of its one `key`; None, and nothing sent, where it has to wait."""
-    question = Question(caller, asking, key, told)
+    question = Question(asking.end, caller, asking, key, told)
     question.connection = caller.begin(asking, question.heard)
     return question if question.connection is not None else None
 
 
-class Question:
+class Question(msgspec.Struct, eq=False):
     """Fills `Begun`. Its connection is its own until it is settled, which it always is in the end."""
 
-    __slots__ = ("_asking", "_caller", "_key", "_told", "_work", "connection", "end")
-
-    def __init__(self, caller: Caller, asking: Asking, key: Key, told: Callable[[Told], None]) -> None:
-        self._caller, self._asking, self._key, self._told = caller, asking, key, told
-        self.end = asking.end
-        self.connection: Connection | None = None
-        self._work: asyncio.Future[Any] | None = None
+    end: float
+    caller: Caller
+    asking: Asking
+    key: Key
+    told: Callable[[Told], None]
+    connection: Connection | None = None
+    work: asyncio.Future[Any] | None = None
 
     def heard(self, fault: TransportFault | None) -> None:
         """The exchange ended (`Connection.begin`)."""
@@ -45,18 +47,20 @@ class Question:
         if connection is None:
             return  # abandoned
         try:
-            if fault is None:
-                self._answered(connection)
-            else:
+            if fault is not None:
                 self._failed(fault)
+            elif connection.raw:
+                self._parsed(connection)
+            else:
+                self._counts(Response(200, connection.body))
         except Exception as error:
             self._broke(error)
 
     def late(self) -> None:
         """See `Begun`."""
-        if self._work is not None:
+        if self.work is not None:
             self._stop()
-            self._told({self._key: UNREAD.told})
+            self.told({self.key: UNREAD.told})
         elif self.connection is not None:
             self.connection.late()
 
@@ -64,45 +68,51 @@ class Question:
         """See `Begun`."""
         if self.connection is not None:
             self._stop()
-            self._caller.abandoned(self.end)
+            self.caller.abandoned(self.end)
 
     def _stop(self) -> None:
-        work, self._work = self._work, None
+        work, self.work = self.work, None
         if work is not None:
             work.cancel()
         self._close()
 
-    def _answered(self, connection: Connection) -> None:
+    def _parsed(self, connection: Connection) -> None:
+        """An answer came that may be an unusual one."""
         if connection.coding:
-            self._beside(asyncio.ensure_future(self._caller.unpack(connection)), self.heard)
+            self._beside(asyncio.ensure_future(self.caller.unpack(connection)), self.heard)
             return
         if connection.surplus and connection.is_doubtful(b""):
             self._failed(TransportFault.INVALID)
             return
-        status, body, asking = connection.status, bytes(connection.body), self._asking
-        answer = Response(status, body, connection.retry_after, None, connection.headers)
-        if status != 200 and status not in asking.allowed:
+        status = connection.status
+        answer = Response(status, connection.body, connection.retry_after, None, connection.headers)
+        if status == 200 or status in self.asking.kind.allowed:
+            self._counts(answer)
+        else:
             self._close()
             self._go_on(None if status == RESTED else answer, fresh=status == RESTED)
-            return
-        self._caller.worked()
-        if len(body) > INLINE:
-            self._beside(beside(asking.read, answer), self._read)
+
+    def _counts(self, answer: Response) -> None:
+        caller, read = self.caller, self.asking.read
+        caller.breaker.worked(caller.now())
+        if len(answer.body) > INLINE:
+            self._beside(beside(read, answer), self._read)
         else:
-            self._read(asking.read(answer))
+            self._read(read(answer))
 
     def _failed(self, fault: TransportFault) -> None:
         self._close()
         if fault is TransportFault.TIMEOUT:
-            self._told({self._key: self._caller.timed_out()})
+            self.told({self.key: self.caller.timed_out()})
         else:
             self._go_on(None, fresh=True)
 
     def _read(self, reading: Reading) -> None:
         connection, self.connection = self.connection, None
         assert connection is not None
-        if connection.settle(reading.named and not reading.wrong) and not reading.wrong:
-            self._told({self._key: reading.told})
+        sound = not reading.wrong
+        if connection.settle(sound and reading.named) and sound:
+            self.told({self.key: reading.told})
         else:
             self._go_on(None, fresh=True)  # its connection had carried other answers: this may have been one, come late
 
@@ -112,29 +122,29 @@ class Question:
         connection.settle(False)
 
     def _go_on(self, came: Response | None, *, fresh: bool) -> None:
-        self._told(self._asked(came, fresh))
+        self.told(self._asked(came, fresh))
 
     async def _asked(self, came: Response | None, fresh: bool) -> Answers:
-        outcome: Outcome = await self._caller.ask(self._asking, came, fresh)
-        return {self._key: outcome}
+        outcome: Outcome = await self.caller.ask(self.asking, came, fresh)
+        return {self.key: outcome}
 
     def _beside(self, work: asyncio.Future[Any], then: Callable[[Any], None]) -> None:
         """Go on when work is done that others need not wait for."""
 
         def done(_: asyncio.Future[Any]) -> None:
-            if self._work is not work or work.cancelled():
+            if self.work is not work or work.cancelled():
                 return
-            self._work = None
+            self.work = None
             try:
                 then(work.result())
             except Exception as error:
                 self._broke(error)
 
-        self._work = work
+        self.work = work
         work.add_done_callback(done)
 
     def _broke(self, error: Exception) -> None:
         """A defect is reported: an event loop's callback could not raise it to anybody."""
         if self.connection is not None:
             self._close()
-        self._told(error)
+        self.told(error)

@@ -212,19 +212,25 @@ def test_what_failed_long_ago_does_not_count() -> None:
         breaker.failed(now) if call % 2 else breaker.worked(now)
 
 
+MOST = 12
+
+
 @given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=200), st.integers(1, 6), st.integers(1, 100))
 def test_the_breaker_equals_the_naive_model(steps: list[tuple[float, bool]], failures: int, share: int) -> None:
-    breaker = Breaker(BreakerLimits(failures, 5.0, share, 20.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("connectors.kit.breaker._CALLS", MOST)
+        breaker = Breaker(BreakerLimits(failures, 5.0, share, 20.0))
     now, calls, row, until, is_open = 0.0, list[tuple[float, bool]](), 0, 0.0, False
     for passed, fails in steps:
         now += passed
+        assert (now >= breaker.closed_from) == (not is_open)
         assert breaker.admits(now) == (now >= until)
         if now < until:
             continue
         if is_open and not fails:
             calls, is_open = [], False
         row = row + 1 if fails else 0
-        calls = [call for call in [*calls, (now, fails)] if call[0] >= now - 20.0]
+        calls = [call for call in [*calls, (now, fails)] if call[0] >= now - 20.0][-MOST:]
         some = sum(call[1] for call in calls)
         enough = len(calls) >= 2 * failures and 100 * some >= share * len(calls)
         if fails:
@@ -233,6 +239,19 @@ def test_the_breaker_equals_the_naive_model(steps: list[tuple[float, bool]], fai
                 is_open, until = True, now + 5.0
         else:
             breaker.worked(now)
+
+
+def test_one_that_is_left_alone_is_as_ever_afterwards_unless_it_failed() -> None:
+    breaker = Breaker(BreakerLimits(2, 10.0))
+    breaker.come_back(0.0, 5.0)
+    assert breaker.closed_from == 5.0
+    breaker.failed(6.0)
+    breaker.failed(6.0)
+    breaker.come_back(6.0, 20.0)
+    assert breaker.closed_from > 1e9
+    assert breaker.admits(26.0)
+    breaker.worked(26.0)
+    assert breaker.closed_from <= 26.0
 
 
 async def test_retries_have_a_budget() -> None:

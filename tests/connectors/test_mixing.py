@@ -212,18 +212,18 @@ async def test_believing_an_answer_without_its_questions_echo_would_be_found_out
 
 async def test_one_lane_for_all_questions_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault, planted: then one dataset's records stand in the place of another's, of the same subject."""
-    real, real_begin = pooled_transport.PooledTransport.send, pooled_transport.PooledTransport.begin
+    real, real_opening = pooled_transport.PooledTransport.send, pooled_transport.PooledTransport.opening
 
     async def lane_for_all(self: Any, *given: Any) -> Any:
         *others, lane, fresh = given
         return await real(self, *others, "one lane" if lane is not None else None, fresh)
 
-    def begin_in_it(self: Any, *given: Any) -> Any:
-        *others, _, told = given
-        return real_begin(self, *others, "one lane", told)
+    def opened_in_it(self: Any, *given: Any) -> Any:
+        *others, _ = given
+        return real_opening(self, *others, "one lane")
 
     monkeypatch.setattr(pooled_transport.PooledTransport, "send", lane_for_all)
-    monkeypatch.setattr(pooled_transport.PooledTransport, "begin", begin_in_it)
+    monkeypatch.setattr(pooled_transport.PooledTransport, "opening", opened_in_it)
     assert await goes_wrong(
         "rest", lambda value, dataset, told: isinstance(told, list) and bool(told) and dataset not in told[0]
     )
