@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import datetime
 import enum
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
+
+from connectors.composing import COMPOSED, composed
 
 SubjectKind = Literal["organisation", "person"]
 
@@ -45,8 +46,6 @@ class FieldType(enum.StrEnum):
 
 MOST_NAMED = 256
 """Characters of what names something: an id, a version, a number."""
-_COMPOSED = 4
-"""Characters that can become one by NFC."""
 _BETWEEN = " \n "
 _PRINTED = bytes(range(ord(" "), ord("~") + 1))
 """All characters of ASCII that are printed."""
@@ -62,8 +61,8 @@ def named(said: str) -> str:
     if said.isascii() and said.isprintable() and said.strip() is said and 0 < len(said) <= MOST_NAMED:
         return said
     said = said.strip()
-    if len(said) <= MOST_NAMED * _COMPOSED:  # what is longer stays too long, and may take long to compose
-        said = unicodedata.normalize("NFC", said).strip()
+    if len(said) <= MOST_NAMED * COMPOSED:  # what is longer stays too long
+        said = composed(said).strip()
     if not said.isprintable() or not 0 < len(said) <= MOST_NAMED:
         raise ValueError(_UNNAMED)
     return said

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.base import MOST_NAMED, Subject
 from connectors.base import named as name_of
+from connectors.composing import COMPOSED, composed
 from gateway.catalogue.model import Catalogue, Dataset
 from gateway.errors import Code, Refusal
 from gateway.ledger.acting.planned import invalid
@@ -32,20 +33,34 @@ def text(given: object, name: str, most: int = MOST_TEXT) -> str:
 
     Without control characters, among them those that turn the direction of what follows.
     """
-    said = unicodedata.normalize("NFC", str(given).replace("\r\n", "\n")).strip()
+    said = str(given).replace("\r\n", "\n").strip()
+    if len(said) > most * COMPOSED:
+        raise _too_long(name, len(said), most)
+    try:
+        said = composed(said).strip()
+    except ValueError as error:
+        raise wrong(f"`{name}` is no text that one can read: {error}") from None
     if all(unicodedata.category(each)[0] in "CZ" for each in said):
         raise wrong(f"`{name}` is empty of words; write what is meant")
     if len(said) > most:
-        raise wrong(f"`{name}` has {len(said):,} characters; at most {most:,} are taken")
+        raise _too_long(name, len(said), most)
     if any(each in _TURNING or (unicodedata.category(each) in _CONTROL and each not in "\n\t") for each in said):
         raise wrong(f"`{name}` has control characters; leave them out")
     return said
 
 
+def _too_long(name: str, length: int, most: int) -> Refusal:
+    return wrong(f"`{name}` has {length:,} characters; at most {most:,} are taken")
+
+
 def plain(given: Any) -> Any:
     """An argument as it is kept, so that one that differs only in how it was sent is the same again."""
     if type(given) is str:
-        return unicodedata.normalize("NFC", given.replace("\r\n", "\n")).strip()
+        said = given.replace("\r\n", "\n").strip()
+        try:
+            return composed(said).strip()
+        except ValueError:
+            return said  # no act takes it
     if isinstance(given, Mapping):
         return {name: plain(each) for name, each in given.items()}
     return [plain(each) for each in given] if isinstance(given, list | tuple) else given

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from connectors.composing import composed
 from gateway.errors import VerificationFailed
 
 VERSION = "dutybound rules approval, version 1"
@@ -46,7 +47,10 @@ class Statement(NamedTuple):
 
 def reason_of(given: str) -> str:
     """A reason as it is kept: one line, NFC, trimmed; raises `ValueError` with what is wrong with it."""
-    said = unicodedata.normalize("NFC", given).strip()
+    try:
+        said = composed(given.strip()).strip()
+    except ValueError as error:
+        raise ValueError(f"the reason is no text that one can read: {error}") from None
     if not said:
         raise ValueError("give a reason (`reason`)")
     if len(said) > MOST_REASON:

@@ -274,6 +274,12 @@ def test_text_is_kept_as_it_reads() -> None:
         with pytest.raises(Refusal, match="control characters"):
             inputs.text(wrong, "reason")
     assert inputs.text("x" * 4000, "reason")
+    for marks in ("a" + "\u0345\u0315\u0300\u0327" * 15_000, "a" + "\u0345\u0315\u0300\u0327" * 1_000_000):
+        with pytest.raises(Refusal, match=r"at most 4,000"):  # at once: to put them in order takes hours
+            inputs.text(marks, "reason")
+        assert inputs.plain(marks) == marks
+    with pytest.raises(Refusal, match="no text that one can read: more than 30 marks"):
+        inputs.text("a" + "\u0345\u0315" * 1_000, "reason")
     with pytest.raises(Refusal, match="4,001 characters"):
         inputs.text("x" * 4001, "reason")
 
