@@ -21,7 +21,7 @@ from gateway.errors import VerificationFailed
 from gateway.inquiry.counting import known
 from gateway.ledger.log import keyring
 from gateway.ledger.projections import displays, projector
-from gateway.ledger.projections.projector import seen_of
+from gateway.ledger.projections.seen import seen_of
 from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.projected import Projected
 from gateway.ledger.verify.rows.sought import Sought

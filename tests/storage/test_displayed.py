@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
@@ -30,13 +31,14 @@ def project(store: Store, with_: Projector | None = None) -> None:
 
 
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each transaction is given from now on."""
+    """How many rows each transaction of the projection is given from now on."""
     found: list[int] = []
     advance = kept.advance
 
-    def noted(*arguments: object) -> bool:
-        found.append(len(arguments[-1].displayed))  # type: ignore[attr-defined]
-        return advance(*arguments)  # type: ignore[arg-type]
+    def noted(engine: Any, names: Any, shard: int, first: int, last: int, rows: Any) -> bool:
+        if "displayed" in names:
+            found.append(len(rows.displayed))
+        return advance(engine, names, shard, first, last, rows)
 
     monkeypatch.setattr(kept, "advance", noted)
     return found

@@ -119,11 +119,11 @@ async def test_it_says_what_a_scan_says_wherever_it_stands(store: Store, batch: 
 async def test_a_turn_leaves_the_store_to_others_in_between(
     store: Store, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[tuple[int, int]] = []
+    written: list[tuple[Any, int, int]] = []
     advance = projector.kept.advance
 
     def noted(engine: Any, names: Any, shard: int, first: int, last: int, rows: Any) -> bool:
-        written.append((first, last))
+        written.append((names, first, last))
         return advance(engine, names, shard, first, last, rows)
 
     monkeypatch.setattr(projector.kept, "advance", noted)
@@ -134,9 +134,44 @@ async def test_a_turn_leaves_the_store_to_others_in_between(
     one = Projector(store, batch)
     assert one.turn()
     most, end = (3, batch) if one.behind else (2, len(LOG))
-    assert written == [(first, min(first + most, end)) for first in range(0, end, most)]
+    assert written == [
+        (names, first, min(first + most, end)) for names in projector.TOGETHER for first in range(0, end, most)
+    ]
     check(store)
     turns(one)
+    assert whole(store)
+    one.close()
+
+
+def test_each_projection_is_taken_further_by_one_transaction() -> None:
+    assert sorted(name for names in projector.TOGETHER for name in names) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("transactions", range(1, 9))
+async def test_one_that_ends_between_two_transactions_is_gone_on_from(
+    store: Store, transactions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What some projections have then and others have not yet is made by a turn of the next."""
+    advance, left = projector.kept.advance, [*range(transactions)]
+
+    def ended(*arguments: Any) -> bool:
+        if not left:
+            raise OperationalError("", {}, Exception("it was killed"))
+        left.pop()
+        return advance(*arguments)
+
+    async with opened(store) as ledger:
+        await enter_all(ledger, LOG)
+    one = Projector(store)
+    with monkeypatch.context() as while_it_lasts:
+        while_it_lasts.setattr(projector.kept, "advance", ended)
+        while_it_lasts.setattr(projector, "FEW", 2)
+        with pytest.raises(OperationalError, match="killed"):
+            turns(one)
+    assert len({*reached(store).values()}) > 1
+    check(store)
+    turns(Projector(store, 3))
+    check(store)
     assert whole(store)
     one.close()
 

@@ -1,6 +1,7 @@
 """Makes the projections from the ledger, behind it: a batch of one shard's entries at a time, in order.
 
-It may be stopped at any moment, and started again: rows and position are one transaction, which swaps the position. A
+It may be stopped at any moment, and started again: rows and position are one transaction, which swaps the position. One
+is of some projections (`TOGETHER`); the others follow, and one that ended in between is gone on from by the next. A
 batch is read from one snapshot, the facts that may have raced with it are read after that, and only then is anything
 written; so the store's write lock is held for the rows alone. Whoever runs it says how often (`worker`).
 
@@ -15,29 +16,31 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from gateway.errors import RowsRefused, VerificationFailed
-from gateway.ledger.entry import entries
-from gateway.ledger.projections import displays, extract, positions
+from gateway.ledger.projections import displays, made, positions
+from gateway.ledger.projections.made import Changes
+from gateway.ledger.projections.seen import Seen, seen_from
 from gateway.ledger.stored import read
-from gateway.ledger.stored.read import Head, StoredEntry
+from gateway.ledger.stored.read import Head
 from gateway.storage.port import Reader, Store
 from gateway.storage.projections import counted as counts
 from gateway.storage.projections import projecting as kept
-from gateway.storage.projections.counted import Counting, Digests, Row
+from gateway.storage.projections.counted import Counting, Digests
 from gateway.storage.projections.projecting import Changed, Rows
-from gateway.storage.projections.tables import DROPPING, NAMES, WITHOUT_KEY
-from gateway.storage.tables import SHARD_BITS, micros
+from gateway.storage.projections.tables import DROPPING, NAMES
+from gateway.storage.tables import micros
 
 _ROUND = 60.0
 """Seconds from when no row was left that counts no more until it is looked for some again."""
 BATCH = 2048
 """The most entries that a turn takes."""
-MANY, FEW = 512, 64
+TOGETHER = (("looked", "asked", "acted"), ("received", "displayed"), ("counted",))
+"""Which projections are taken further by one transaction: each of these about as much work as the others. Many entries
+of few projections share more pages than few entries of all."""
+MANY, FEW = 1024, 256
 """Entries per transaction, where more wait than one turn takes, and where not. Many cost less each, as they share
 pages; few hold the write lock of SQLite for less long, and an inquiry that meets them waits no longer."""
 _BREATH = 0.001
@@ -52,30 +55,6 @@ class Stopped(NamedTuple):
     why: str
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """What the projections take from one entry; nothing else of it is kept while a batch is read.
-
-    `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it
-    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released; `others`
-    that others than the subject itself were told.
-    """
-
-    id: int
-    at: int
-    keys: tuple[int, ...]
-    looked: Sequence[int]
-    by: tuple[str, str] | None
-    facts: int | None
-    given: Sequence[extract.Given]
-    purpose: str | None
-    official: str | None
-    taken_back: entries.NotReleased | None
-    counts: extract.Count | None
-    visible: int | None
-    named: int | None
-    others: bool = False
-
-
 class Work(NamedTuple):
     """The next entries to take: of which shard, into which projections, from where to where."""
 
@@ -85,10 +64,6 @@ class Work(NamedTuple):
     first: int
     last: int
     behind: int
-
-
-Changes = Mapping[tuple[str, str], Sequence[Changed]]
-"""What changed about subjects, by scheme and value."""
 
 
 class Projector:
@@ -143,24 +118,29 @@ class Projector:
         return work._replace(last=work.first + len(taken)), taken
 
     def _write_some(self, work: Work, taken: Sequence[Seen]) -> None:
-        most = MANY if self.behind else FEW
+        """Keep what these entries give, in several transactions."""
         changes = self._changes(work, taken)
-        for at in range(0, len(taken), most):
-            some = taken[at : at + most]
-            first = work.first + at
-            if at:
+        for number, (part, some) in enumerate(_parts(work, taken, MANY if self.behind else FEW)):
+            if number:
                 time.sleep(_BREATH)
-            part = work._replace(first=first, last=first + len(some))
-            if not self.write(part, some, changes) or work.shard in self.stopped:
+            if not self._write(part, some, changes):
                 return
 
-    def write(self, work: Work, taken: Sequence[Seen], changes: Changes | None = None) -> bool:
+    def write(self, work: Work, taken: Sequence[Seen]) -> bool:
         """Keep what these entries give, up to the first of which the store does not take it: then the shard is stopped.
 
-        `changes` are of the facts about their subjects, read after the entries; None: they are read now. False where
-        another was first.
+        False where another was first.
         """
-        changes = self._changes(work, taken) if changes is None else changes
+        changes = self._changes(work, taken)
+        return all(self._write(part, some, changes) for part, some in _parts(work, taken, len(taken)))
+
+    def _write(self, work: Work, taken: Sequence[Seen], changes: Changes) -> bool:
+        """As `write`, in one transaction; up to the entry at which the shard is stopped, where it is."""
+        if (stopped := self.stopped.get(work.shard)) is not None:
+            work = work._replace(last=min(work.last, stopped.entry))
+            taken = taken[: max(0, work.last - work.first)]
+        if not taken:
+            return True
         try:
             return self._keep(work, taken, changes)
         except RowsRefused as error:
@@ -168,12 +148,8 @@ class Projector:
                 self.stopped[work.shard] = Stopped(work.name, work.first, f"entry {work.first}: {error}")
                 return True
         # One by one, to know which it is.
-        for index, seen in enumerate(taken, work.first):
-            if not self.write(work._replace(first=index, last=index + 1), [seen], changes):
-                return False
-            if work.shard in self.stopped:
-                break
-        return True
+        each = enumerate(taken, work.first)
+        return all(self._write(work._replace(first=at, last=at + 1), [seen], changes) for at, seen in each)
 
     def _keep(self, work: Work, taken: Sequence[Seen], changes: Changes) -> bool:
         rows, fresh = self._rows(work, taken, changes), displays.Fresh([], set())
@@ -257,13 +233,13 @@ class Projector:
     def _take(self, reader: Reader, work: Work) -> list[Seen]:
         """The entries of a piece of work, up to the first that cannot be read: then the shard is stopped."""
         try:
-            return list(_seen(reader, work.shard, work.first, work.last))
+            return list(seen_from(reader, work.shard, work.first, work.last))
         except VerificationFailed:
             pass
         taken: list[Seen] = []
         for index in range(work.first, work.last):  # one by one, to know which it is
             try:
-                taken += _seen(reader, work.shard, index, index + 1)
+                taken += seen_from(reader, work.shard, index, index + 1)
             except VerificationFailed as error:
                 self.stopped[work.shard] = Stopped(work.name, index, str(error))
                 break
@@ -273,8 +249,9 @@ class Projector:
         if self._digests is None:
             with self._store.engine.connect() as connection:
                 self._digests = Digests(counts.current(connection).secret)
-        made = rows_of(taken, self._requester, work.name, self._digests)
-        return made._replace(raced=_raced(taken, changes)) if changes else made
+        rows = made.rows_of(taken, self._requester, work.name, self._digests, work.names)
+        raced = changes and "received" in work.names
+        return rows._replace(raced=made.raced_of(taken, changes)) if raced else rows
 
     def _changes(self, work: Work, taken: Sequence[Seen]) -> Changes:
         """What changed, after the facts of these entries, about the subjects of which they disclosed records."""
@@ -297,102 +274,10 @@ class Projector:
         return found
 
 
-def _raced(taken: Sequence[Seen], changes: Changes) -> list[tuple[int, int, int, str]]:
-    raced: set[tuple[int, int, int, str]] = set()
-    for seen in taken:
-        for each in seen.given:
-            late = changes.get((each.scheme, each.value))
-            if late and seen.facts is not None:
-                subject = seen.keys[each.place] if seen.keys else WITHOUT_KEY
-                for share in extract.decode(each.shares):
-                    found = extract.raced(share, seen.facts, late)
-                    raced |= {(change, seen.id, subject, share.dataset) for change in found}
-    return sorted(raced)
-
-
-def rows_of(taken: Iterable[Seen], requester: Callable[[tuple[str, str]], int], shard: str, digests: Digests) -> Rows:
-    """What entries of a shard give, by themselves: all but `displayed`, and `raced`, which depends on the facts at the
-    time."""
-    looked, received, asked, acted, unreleased, kept_back = [], [], [], [], [], []
-    counted: list[Row] = []
-    under: list[int] = []
-    for seen in taken:
-        id_, at, keys = seen.id, seen.at, seen.keys
-        looked += [(subject, at, id_, seen.visible, seen.named) for subject in seen.looked]
-        if seen.by is None:
-            continue
-        by = requester(seen.by)
-        if keys:
-            received += [(keys[each.place], at, id_, by, seen.facts, each.shares) for each in seen.given]
-        if seen.purpose is not None:
-            asked.append((by, seen.purpose, at, id_))
-        if seen.official is not None:
-            acted.append((by, seen.official, at, id_))
-        if seen.counts is not None:
-            counted += _counted(seen, seen.counts, seen.by, digests)
-            under += [keys[place] if keys else WITHOUT_KEY for place, _, _ in seen.counts.subjects]
-        index = extract.not_released(seen.taken_back, shard)
-        if index is not None:
-            answer = (id_ >> SHARD_BITS << SHARD_BITS) + index
-            kept_back.append((answer, id_))
-            if keys:
-                unreleased.append((keys[0], answer))
-    return Rows(
-        looked,
-        received,
-        asked,
-        (),
-        acted,
-        unreleased,
-        counted=counted,
-        counted_under=under,
-        not_released=kept_back,
-    )
-
-
-def _counted(seen: Seen, count: extract.Count, by: tuple[str, str], digests: Digests) -> list[Row]:
-    requester, inquiry = digests.requester(count.purpose, *by), digests.inquiry(count.id)
-    official, case = digests.official(count.purpose, *by, count.official), digests.about_case(count.case)
-    retry = digests.retry(count.official, count.reference, count.request)
-    return [
-        Row(digests.subject(scheme, value), requester, count.at, seen.id, inquiry, official, case, retry)
-        for _, scheme, value in count.subjects
-    ]
-
-
-def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: entries.Oversight | None) -> Seen:
-    """What the projections take from an entry of this time (microseconds), opened."""
-    return Seen(
-        (entry.shard << SHARD_BITS) + entry.index,
-        at,
-        entry.keys,
-        extract.looked_at(told, entry.keys, entry.erased),
-        None if told is None else (told.requester.issuer, told.requester.client),
-        None if oversight is None else oversight.facts,
-        extract.given(told),
-        extract.purpose(told),
-        extract.official(told, oversight),
-        told if isinstance(told, entries.NotReleased) else None,
-        extract.count(told, oversight),
-        extract.visible(told, oversight, at),
-        extract.named(told),
-        oversight is not None and not oversight.by_subject,
-    )
-
-
-def _seen(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:
-    """The entries from `first` up to `last`; raises `VerificationFailed` at one that cannot be read."""
-    expected = first
-    for entry in read.read_entries(reader, shard, first, last - first):
-        if entry.index != expected:
-            break
-        expected += 1
-        told = oversight = None
-        if entry.told is not None and entry.oversight is not None:
-            try:
-                told, oversight = entry.read_told(), entries.read_oversight(entry.oversight.general.body)
-            except ValueError as error:
-                raise VerificationFailed(f"entry {entry.index}: {error}") from error
-        yield seen_of(entry, micros(entry.at), told, oversight)
-    if expected < last:
-        raise VerificationFailed(f"entry {expected} is missing")
+def _parts(work: Work, taken: Sequence[Seen], most: int) -> Iterator[tuple[Work, Sequence[Seen]]]:
+    """What one transaction keeps, one after another: some projections, and at most so many entries."""
+    for together in TOGETHER:
+        if names := tuple([name for name in work.names if name in together]):
+            for at in range(0, len(taken), most):
+                some, first = taken[at : at + most], work.first + at
+                yield work._replace(names=names, first=first, last=first + len(some)), some

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import describe, entries
-from gateway.ledger.projections.projector import Seen, seen_of
+from gateway.ledger.projections.seen import Seen, seen_of
 from gateway.ledger.proof import leaf
 from gateway.ledger.proof.merkle import HASH_SIZE, leaf_hash
 from gateway.ledger.stored import archived, read

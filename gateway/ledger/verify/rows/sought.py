@@ -16,7 +16,8 @@ from sqlalchemy import bindparam as p
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.projections import displays
-from gateway.ledger.projections.projector import Seen, rows_of
+from gateway.ledger.projections.made import rows_of
+from gateway.ledger.projections.seen import Seen
 from gateway.ledger.stored.read import Head
 from gateway.storage.port import Reader
 from gateway.storage.projections.counted import Digests, counted
