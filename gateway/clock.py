@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -32,9 +33,8 @@ Theirs = Callable[[], datetime.datetime | None]
 `StoreUnavailable`."""
 
 
-def machines() -> datetime.datetime:
-    """The machine's own clock, which may be wrong, and may fall. Whatever enters or discloses is handed a `Clock`."""
-    return datetime.datetime.now(datetime.UTC)
+machines: Now = functools.partial(datetime.datetime.now, datetime.UTC)
+"""The machine's own clock, which may be wrong, and may fall. Whatever enters or discloses is handed a `Clock`."""
 
 
 class _Reading(msgspec.Struct, frozen=True, gc=False):
@@ -75,11 +75,13 @@ class Clock:
     def __call__(self) -> datetime.datetime:
         """The time for what has to be entered, in doubt or not."""
         with self._lock:
-            return self._tell(*self._look())
+            return self._usual() or self._tell(*self._look())
 
     def sure(self) -> datetime.datetime:
         """The time for all that decides what is disclosed; raises `Refusal` (`LEDGER_UNAVAILABLE`) while in doubt."""
         with self._lock:
+            if (told := self._usual()) is not None:
+                return told
             read, floor = self._look()
             if self._doubt is None:
                 return self._tell(read, floor)
@@ -127,6 +129,18 @@ class Clock:
         if read.ticks - self._agreed >= SETTLED:
             self._doubt, self._good, self._base = None, read, read
             self._heard("", None)
+
+    def _usual(self) -> datetime.datetime | None:
+        """The time where the machine's clock is behind nothing and did not jump, as nearly always; else None."""
+        before, base = self._ticks(), self._base
+        wall, floor = self._wall(), self._floor()
+        passed = (ticks := self._ticks()) - base.ticks
+        if self._doubt is not None or not self._last <= wall >= floor or ticks - before >= 1.0 or passed > SETTLED:
+            return None
+        if not -MOST <= (wall - base.wall).total_seconds() - passed <= MOST:
+            return None
+        self._good, self._last = _Reading(ticks, wall), wall
+        return wall
 
     def _look(self) -> tuple[_Reading, datetime.datetime]:
         """Read the clocks, and see whether they agree."""

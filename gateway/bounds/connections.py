@@ -126,12 +126,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, and no more of them than there may be."""
+        headers = self.headers
         self._head_read += len(name) + len(value)
-        if len(self.headers) >= HEADERS or self._head_read + len(self.url) > HEAD:
+        if len(headers) >= HEADERS or self._head_read + len(self.url) > HEAD:
             self._refuse(_LARGE)
             raise _Enough
         if not self._in_body:  # a trailer is no header: it would be anybody's word behind what a proxy looked at
-            super().on_header(name, value)
+            # As uvicorn does it, without another call for each.
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """A request's head is whole, and within its bounds: answer it."""

@@ -108,13 +108,10 @@ class Authenticator:
 
     def credentials(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         """The `Authorization` header of an ASGI header list (lower-case names), or `None`; several are refused."""
-        found: bytes | None = None
-        for name, value in headers:
-            if name == b"authorization":
-                if found is not None:
-                    raise self._refused("There is more than one Authorization header; send one.")
-                found = value
-        return found
+        found = [value for name, value in headers if name == b"authorization"]
+        if len(found) > 1:
+            raise self._refused("There is more than one Authorization header; send one.")
+        return found[0] if found else None
 
     async def authenticate(
         self,

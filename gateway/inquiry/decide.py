@@ -45,6 +45,7 @@ _NOTHING = SubjectFacts()
 _NO_COVERAGE: Coverage = frozenset()
 _NOT_SUSPENDED: frozenset[tuple[str, str]] = frozenset()
 _KEPT = 2048
+_new = tuple.__new__  # a named tuple is made by a frame of Python
 
 _memo: dict[tuple[object, ...], SubjectDecision] = {}
 
@@ -112,7 +113,7 @@ def decide(
                 _memo.clear()
             _memo[key] = decision
         decisions[subject] = decision
-        permits += [Permit(subject, dataset, fields) for dataset, fields in decision.fetch]
+        permits += [_new(Permit, (subject, dataset, fields)) for dataset, fields in decision.fetch]
     return Decision(grant, decisions, tuple(permits))
 
 

@@ -42,6 +42,7 @@ _Snapshot = tuple[int, int, dict[tuple[str, str], list[FactRow]]]
 class FactsReader:
     """Reads facts for inquiries, in groups. `zone` is the policies' time zone, in which an objection's day ends.
 
+    It belongs to the event loop that first calls it.
     `heard` is told when they cannot be read, and when they can again; it is not told of single inquiries.
     """
 
@@ -49,6 +50,7 @@ class FactsReader:
         self._source, self._zone, self._heard = source, zone, heard
         self._waiting: _Waiting = []
         self._reading = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def read(
         self, subjects: Sequence[Subject], now: datetime.datetime, who: Who, zone: datetime.tzinfo | None = None
@@ -58,7 +60,8 @@ class FactsReader:
         Days are those of `zone`, where one is given.
         Raises `Refusal` with `DECISION_UNAVAILABLE`.
         """
-        loop = asyncio.get_running_loop()
+        if (loop := self._loop) is None:  # asked for once: in Python 3.11 each time costs a system call
+            loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[_Snapshot] = loop.create_future()
         if not self._waiting and not self._reading:
             loop.call_soon(self._begin)

@@ -1,6 +1,6 @@
 """Step 2: GraphQL document -> Plan, compiled once and cached; then a request's variables -> what it asks. Pure.
 
-A plan's key is the SHA-256 of the document, the operation name and the catalogue's digest. `@skip` and `@include` are
+A plan is found by its document's text and operation name, within one catalogue. `@skip` and `@include` are
 evaluated per request: each assignment of their variables gives a `Variant`, compiled on first need. What is compiled is
 kept within a bound (`document.kept`).
 Only the selected operation's declaration counts. Follows the GraphQL specification, October 2021.
@@ -37,6 +37,7 @@ from gateway.inquiry.document.collect import (
     asks_about_subjects,
     compute,
     condition_variables,
+    has_variable,
     selected_by,
 )
 from gateway.inquiry.document.cost import Costs
@@ -132,13 +133,15 @@ class Plan:
         self._definitions = list(operation.variable_definitions or ())
         self._quick = quick(self._definitions)
         self._declared: dict[str, Compute] | None = None
+        self._varies = True
+        self._fixed: Declaration | None = None
         for directive in operation.directives or ():
             if directive.name.value == "inquiry":
                 definition = schema.get_directive("inquiry")
                 arguments = definition.args if definition else {}
-                self._declared = {
-                    a.name.value: compute(a.value, arguments[a.name.value].type) for a in directive.arguments or ()
-                }
+                given = {a.name.value: a.value for a in directive.arguments or ()}
+                self._declared = {name: compute(value, arguments[name].type) for name, value in given.items()}
+                self._varies = any(map(has_variable, given.values()))
         # Under some condition, that is: which one holds is known with the variables, and those may be wrong.
         self.names_subjects = (
             bool(self._only.roots)
@@ -240,6 +243,8 @@ class Plan:
         return coerced.coerced
 
     def _declaration(self, values: Mapping[str, Any], header: Mapping[str, str] | None) -> Declaration:
+        if self._fixed is not None and header is None:
+            return self._fixed
         said: dict[str, str] | None = None
         if self._declared is not None:
             said = {}
@@ -262,10 +267,10 @@ class Plan:
             most = LONGEST.get(name, 200)
             if name != "purpose" and not 0 < len(value.strip()) <= most:
                 raise Refusal(Code.INQUIRY_INVALID, f"`{name}` must be 1 to {most:,} characters")
-        get = declared.get
-        return Declaration(
-            declared["purpose"], get("case"), get("document"), get("consent"), get("reference"), recall=get("recall")
-        )
+        get, name = declared.get, declared["purpose"]
+        made = Declaration(name, get("case"), get("document"), get("consent"), get("reference"), recall=get("recall"))
+        self._fixed = None if self._varies else made
+        return made
 
     def _subjects(self, root: Root, value: Any) -> tuple[Subject, ...]:
         named = value if root.many else (value,)
@@ -329,7 +334,7 @@ class Planner:
     def __init__(self, schema: GraphQLSchema, catalogue: Catalogue, most: bounds.Limits) -> None:
         self._schema, self._catalogue, self._limits = schema, catalogue, most
         self._costs = Costs(schema, catalogue)
-        self._plans: SentAgain[Plan] = SentAgain()
+        self._plans: SentAgain[Plan] = SentAgain(_brief)
         self._variants: Weighed[Variant] = Weighed()
 
     def plan(self, query: str, operation_name: str | None) -> Plan:
@@ -338,11 +343,11 @@ class Planner:
 
     def known(self, query: str, operation_name: str | None) -> Plan | None:
         """The operation, where it was compiled before."""
-        return self._plans.get(_name(query, operation_name))
+        return self._plans.get((query, operation_name))
 
     def keep(self, plan: Plan) -> Plan:
         """Use a plan for its operation from now on."""
-        self._plans.keep(_name(*plan.sent), plan, len(plan.sent.query))
+        self._plans.keep(plan.sent, plan, len(plan.sent.query))
         return plan
 
     def sent_again(self) -> list[Sent]:
@@ -353,7 +358,7 @@ class Planner:
         """Compile such documents of another schema ahead, as far as they fit this one; before anybody uses it."""
         for sent in several:
             with contextlib.suppress(Refusal):
-                self._plans.stay(_name(*sent), self.compiled(*sent), len(sent.query))
+                self._plans.stay(sent, self.compiled(*sent), len(sent.query))
 
     def compiled(self, query: str, operation_name: str | None) -> Plan:
         """The operation, compiled anew; any thread may ask for it. Raises as `plan`."""
@@ -379,7 +384,9 @@ class Planner:
         return made
 
 
-def _name(query: str, operation_name: str | None) -> tuple[bytes, str | None]:
+def _brief(sent: Any) -> tuple[bytes, str | None]:
+    """A document's name where only that is remembered."""
+    query, operation_name = sent
     return hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest(), operation_name
 
 

@@ -131,10 +131,8 @@ class DirectProtocol(BoundedProtocol):
             return False
         if self.pipeline or not (self.cycle is None or self.cycle.response_complete):
             return False
-        for name, value in self.headers:
-            if name == b"content-length":
-                return len(value) < 10 and int(value) <= self._asked.endpoint.body_limit
-        return False
+        length = dict(self.headers).get(b"content-length")  # the parser takes no second one
+        return length is not None and len(length) < 10 and int(length) <= self._asked.endpoint.body_limit
 
     def _answered(self, answer: Answer) -> bool:
         done, self._under_way = self._under_way, None
@@ -143,10 +141,8 @@ class DirectProtocol(BoundedProtocol):
         done.response_complete = True
         # What follows a request that was not read whole is none.
         keep = done.keep_alive and done.body is None and (not self._last or bool(self.pipeline))
-        fixed = _head(answer.status, tuple(answer.headers.items()), keep)
-        dated = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        length = b"content-length: %d\r\n\r\n" % len(answer.body)
-        self.transport.write(b"".join((fixed, *dated, length, answer.body)))
+        fixed = _head(answer.status, tuple(answer.headers.items()), keep, tuple(self.server_state.default_headers))
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (fixed, len(answer.body), answer.body))
         if not keep:
             self.transport.close()
         self.on_response_complete()
@@ -156,8 +152,11 @@ class DirectProtocol(BoundedProtocol):
 
 
 @functools.lru_cache(maxsize=64)
-def _head(status: int, headers: tuple[tuple[str, str], ...], keep: bool) -> bytes:
-    named = head(Answer(status, dict(headers), b""))
+def _head(
+    status: int, headers: tuple[tuple[str, str], ...], keep: bool, dated: tuple[tuple[bytes, bytes], ...]
+) -> bytes:
+    """The first lines of an answer; `dated` are the server's own, which are the same for a second."""
+    named = [*head(Answer(status, dict(headers), b"")), *dated]
     if not keep:
         named.append((b"connection", b"close"))
     return STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % pair for pair in named])

@@ -56,6 +56,7 @@ class Clocks:
     def __init__(self, office: Office, told: Told, heard: Callable[[str, str | None], None]) -> None:
         self._office, self._told, self._heard = office, told, heard
         self._counted: str | None = None
+        self._running: tuple[tuple[str, datetime.date], ColumnElement[bool]] | None = None
         self._over = OverBounds(office)
 
     async def run(self, every: float = EVERY) -> None:
@@ -85,8 +86,15 @@ class Clocks:
         if self._counted != (digest := self._office.calendar.digest):
             await self._all(_uncounted(self._office), self._counting)
             self._counted = digest
-        await self._all(_behind(self._office), self._telling)
+        await self._all(self._behind(), self._telling)
         await self._over.turn()
+
+    def _behind(self) -> ColumnElement[bool]:
+        """`_behind`, made once a day and calendar: that costs more than the look for it."""
+        of = (self._office.calendar.digest, self._office.today())
+        if self._running is None or self._running[0] != of:
+            self._running = (of, _behind(self._office, of[1]))
+        return self._running[1]
 
     async def _all(self, condition: ColumnElement[bool], act: Callable[[Matter], Planned]) -> None:
         after: tuple[int, str] | None = None

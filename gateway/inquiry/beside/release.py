@@ -54,6 +54,7 @@ class Release:
 
     def __init__(self, ports: _Ports, entry: Entry, place: str, began: float) -> None:
         self._ports, self._entry, self._place, self._began = ports, entry, place, began
+        self._clock = asyncio.get_running_loop().time
         self._zone: datetime.tzinfo | None = None
 
     async def check(
@@ -106,7 +107,7 @@ class Release:
 
     def _age(self) -> float:
         """Seconds since its inquiry began."""
-        return asyncio.get_running_loop().time() - self._began
+        return self._clock() - self._began
 
     async def unsent(self, reason: str = "undelivered") -> None:
         """Enter that what was entered did not leave."""

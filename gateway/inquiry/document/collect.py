@@ -115,17 +115,18 @@ def compute(node: ValueNode, kind: GraphQLInputType) -> Compute:
     if isinstance(node, VariableNode):
         name = node.name.value
         return lambda values: values.get(name)
-    if isinstance(node, ObjectValueNode | ListValueNode) and _has_variable(node):
+    if isinstance(node, ObjectValueNode | ListValueNode) and has_variable(node):
         return lambda values: value_from_ast(node, kind, dict(values))
     constant = value_from_ast(node, kind)
     return lambda values: constant
 
 
-def _has_variable(node: ValueNode) -> bool:
+def has_variable(node: ValueNode) -> bool:
+    """Whether a value depends on the request."""
     if isinstance(node, ObjectValueNode):
-        return any(_has_variable(field.value) for field in node.fields)
+        return any(has_variable(field.value) for field in node.fields)
     if isinstance(node, ListValueNode):
-        return any(_has_variable(value) for value in node.values)
+        return any(has_variable(value) for value in node.values)
     return isinstance(node, VariableNode)
 
 

@@ -9,7 +9,7 @@ comes among those that stay. What is made of a document weighs what its text has
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 from cachetools import LRUCache
@@ -67,10 +67,24 @@ class Weighed(Generic[_T]):
             self._weight -= self._found.popitem(last=False)[1][1]
 
 
-class SentAgain(Generic[_T]):
-    """Values by name; those that are asked for again stay. Not for two threads at once."""
+def _itself(name: Hashable) -> Hashable:
+    return name
 
-    def __init__(self, once: int = ONCE, seen: int = SEEN, weight: int = WEIGHT) -> None:
+
+class SentAgain(Generic[_T]):
+    """Values by name; those that are asked for again stay. Not for two threads at once.
+
+    Names of what was not asked for again are kept as `brief` makes them: there are many.
+    """
+
+    def __init__(
+        self,
+        brief: Callable[[Hashable], Hashable] = _itself,
+        once: int = ONCE,
+        seen: int = SEEN,
+        weight: int = WEIGHT,
+    ) -> None:
+        self._brief = brief
         self._once: LRUCache[Hashable, tuple[_T, int]] = LRUCache(once)
         self._seen: LRUCache[Hashable, bool] = LRUCache(seen)
         self._again: Weighed[_T] = Weighed(weight)
@@ -78,7 +92,7 @@ class SentAgain(Generic[_T]):
     def get(self, name: Hashable) -> _T | None:
         """The value of that name, which is asked for again now; None where it is not kept."""
         value = self._again.get(name)
-        if value is None and (found := self._once.pop(name, None)) is not None:
+        if value is None and (found := self._once.pop(self._brief(name), None)) is not None:
             self._again.keep(name, *found)
             value = found[0]
         return value
@@ -93,12 +107,13 @@ class SentAgain(Generic[_T]):
 
     def keep(self, name: Hashable, value: _T, characters: int) -> None:
         """Keep a value that was made from a text of so many characters."""
-        if name in self._again or self._seen.pop(name, False):
+        brief = self._brief(name)
+        if name in self._again or self._seen.pop(brief, False):
             self._again.keep(name, value, characters)
             return
-        if name not in self._once and len(self._once) == self._once.maxsize:
+        if brief not in self._once and len(self._once) == self._once.maxsize:
             self._seen[self._once.popitem()[0]] = True
-        self._once[name] = value, characters
+        self._once[brief] = value, characters
 
 
 def unlink(document: DocumentNode) -> None:

@@ -64,18 +64,12 @@ def read(
 
     Raises `Refusal`: `REQUEST_INVALID` (400, 405, 406, 413, 415).
     """
-    content_type: bytes | None = None
-    accept: bytes | None = None
-    inquiry: bytes | None = None
-    for name, value in headers:
-        if name == b"content-type":
-            content_type = value if content_type is None else b"several"
-        elif name == b"accept":
-            accept = value if accept is None else accept + b"," + value
-        elif name == b"inquiry":
-            inquiry = value if inquiry is None else inquiry + b"," + value
-        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise _invalid("The body is compressed; send it as it is.", 415)
+    named = dict(headers := [*headers])
+    if len(named) != len(headers):
+        named = _joined(headers)
+    if named.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        raise _invalid("The body is compressed; send it as it is.", 415)
+    accept, content_type = named.get(b"accept"), named.get(b"content-type")
     if method != "POST":
         raise _invalid(f"`{method[:20]}` cannot run an operation here; use POST.", 405, Allow="POST")
     media = Media.JSON if accept is None else _acceptable(accept)
@@ -85,8 +79,20 @@ def read(
         raise _invalid("The Content-Type must be `application/json`, in UTF-8.", 415)
     if len(body) > body_limit:
         raise too_large(body_limit)
-    query, operation_name, variables = _operation(body)
-    return GraphQLRequest(query, operation_name, variables, inquiry, media)
+    query, operation_name, variables = _usually(body) or _operation(body)
+    return GraphQLRequest(query, operation_name, variables, named.get(b"inquiry"), media)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name, where some come several times: these are one list, but of encodings the first other one."""
+    named: dict[bytes, bytes] = {}
+    for name, value in headers:
+        before = named.get(name)
+        if before is None or (name == b"content-encoding" and before.strip().lower() in (b"", b"identity")):
+            named[name] = value
+        elif name != b"content-encoding":
+            named[name] = b"several" if name == b"content-type" else before + b"," + value
+    return named
 
 
 def too_large(body_limit: int) -> Refusal:
@@ -125,6 +131,41 @@ def refused_at_once(refusal: Refusal, headers: Iterable[tuple[bytes, bytes]]) ->
 
 def _invalid(message: str, status: int = 400, **headers: str) -> Refusal:
     return Refusal(Code.REQUEST_INVALID, message, status=status, headers=headers)
+
+
+class _Usual(msgspec.Struct, rename={"operation_name": "operationName"}, forbid_unknown_fields=True):
+    """A body as most are: texts, and objects of texts."""
+
+    query: str
+    variables: dict[str, str | dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    operation_name: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_usual = msgspec.json.Decoder(_Usual).decode
+
+
+def _usually(body: bytes) -> tuple[str, str | None, Mapping[str, Any]] | None:
+    """What `_operation` gives of a usual body; None where that has to look, as `_check` does at its colons."""
+    try:
+        content = _usual(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    query, variables, operation_name = content.query, content.variables, content.operation_name
+    colons = 1 + query.count(":")
+    if operation_name is msgspec.UNSET:
+        operation_name = None
+    else:
+        colons += 1 if operation_name is None else 1 + operation_name.count(":")
+    if variables is msgspec.UNSET:
+        variables = {}
+    else:
+        colons += 1 + len(variables) + "".join(variables).count(":")
+        for each in variables.values():
+            if isinstance(each, str):
+                colons += each.count(":")
+            else:
+                colons += len(each) + "".join(each).count(":") + "".join(each.values()).count(":")
+    return (query, operation_name, variables) if colons == body.count(b":") and b"\\u" not in body else None
 
 
 def _operation(body: bytes) -> tuple[str, str | None, Mapping[str, Any]]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import gc
 
 import msgspec
+import pytest
 from graphql import Token, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.errors import Refusal
 from gateway.inquiry.document.kept import LEAST, ONCE, SentAgain, Weighed, unlink
 from gateway.inquiry.plan import Plan, Planner
-from tests.inquiry.document.test_projection import CATALOGUE, LIMITS, SCHEMA
+from tests.inquiry.document.test_projection import CATALOGUE, LEIS, LIMITS, SCHEMA
 
 CONDITIONAL = """query($id: IdentifierInput!, $a: Boolean!, $b: Boolean!, $c: Boolean!, $d: Boolean!, $e: Boolean!)
 @inquiry(purpose: TENDER_QUALIFICATION) { organisation(id: $id) {
   a: scheme @include(if: $a) b: scheme @include(if: $b) c: scheme @include(if: $c) d: scheme @skip(if: $d)
   e: scheme @skip(if: $e) } }"""
+
+CASE = """query($id: IdentifierInput!, $case: String!) @inquiry(purpose: TENDER_QUALIFICATION, case: $case) {
+  organisation(id: $id) { scheme } }"""
 
 
 def _document(number: int) -> str:
@@ -63,8 +68,20 @@ def test_another_rule_set_has_ready_what_is_sent_again_and_fits_it() -> None:
     other.ready(planner.sent_again())
     assert [other.known(query, None) is not None for query in (*several, plain)] == [False, False, False, True]
     for number in range(3, 3 + 3 * ONCE):
-        other._plans.keep(number, other.compiled(plain, None), 1)
+        other._plans.keep((str(number), None), other.compiled(plain, None), 1)
     assert other.known(plain, None) is not None
+
+
+def test_a_declaration_that_depends_on_no_request_is_made_once_and_compared_each_time() -> None:
+    asked = {"id": {"scheme": "LEI", "value": LEIS[0]}}
+    fixed, varying = (Planner(SCHEMA, CATALOGUE, LIMITS).plan(query, None) for query in (_document(0), CASE))
+    first = fixed.bind(asked, None).declaration
+    assert fixed.bind(asked, None).declaration is first
+    assert fixed.bind(asked, {"purpose": "TENDER_QUALIFICATION"}).declaration == first
+    with pytest.raises(Refusal, match="differ on `purpose`"):
+        fixed.bind(asked, {"purpose": "LICENCE_RENEWAL"})
+    cases = [varying.bind({**asked, "case": case}, None).declaration for case in ("C-1", "C-2")]
+    assert [each and each.case for each in cases] == ["C-1", "C-2"]
 
 
 def test_new_documents_leave_few_plans_behind() -> None:

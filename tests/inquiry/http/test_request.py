@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import STATUS, Code, Refusal
+from gateway.inquiry.http import request as module
 from gateway.inquiry.http.request import MAX_NESTING, GraphQLRequest, Media, declared, media_of, read, refused
 
 Headers = list[tuple[bytes, bytes]]
@@ -315,6 +316,56 @@ def test_repeated_keys_are_always_found_and_others_never(pairs: list[tuple[str, 
     told = found.message if isinstance(found, Refusal) else ""
     if "not JSON" not in told and "nested" not in told and "range" not in told:
         assert ("same key twice" in told) == (len(set(keys)) < len(keys))
+
+
+texts = st.text(alphabet=':a"\\ü', max_size=4)
+usual_values = texts | st.dictionaries(texts, texts | st.integers(), max_size=2) | st.none()
+usual_members = st.one_of(
+    st.tuples(st.sampled_from(["query", "operationName"]), texts | st.none()),
+    st.tuples(st.just("variables"), st.lists(st.tuples(texts, usual_values), max_size=3)),
+    st.tuples(texts, texts),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(usual_members, max_size=4), st.booleans())
+def test_a_usual_body_is_read_as_any_other(pairs: list[tuple[str, Any]], ascii_only: bool) -> None:
+    """Keys may come twice, at each level but the deepest."""
+
+    def dump(value: Any) -> str:
+        if isinstance(value, list):
+            return "{" + ",".join(f"{dump(key)}:{dump(each)}" for key, each in value) + "}"
+        return json.dumps(value, ensure_ascii=ascii_only)
+
+    body = dump([("query", "{a}"), *pairs]).encode()
+    usual = module._usually(body)
+    if usual is not None:
+        assert usual == module._operation(body)
+
+
+def test_most_bodies_are_usual() -> None:
+    variables = {"id": {"scheme": "LEI", "value": "a:b"}, "case": "C:1"}
+    for more in ({}, {"variables": variables}, {"operationName": "A", "variables": {}}, {"operationName": None}):
+        body = json.dumps({"query": "{ a: b }", **more}).encode()
+        assert module._usually(body) == module._operation(body)
+
+
+listed = st.sampled_from([b"accept", b"inquiry", b"content-type"])
+
+
+@given(st.lists(st.tuples(listed, st.binary(max_size=3)), max_size=6))
+def test_headers_that_come_several_times_are_one_list(headers: Headers) -> None:
+    joined = module._joined(headers)
+    for name in (b"accept", b"inquiry"):
+        assert joined.get(name, b"") == b",".join(value for each, value in headers if each == name)
+    types = [value for name, value in headers if name == b"content-type"]
+    assert joined.get(b"content-type") == (b"several" if len(types) > 1 else types[0] if types else None)
+
+
+@pytest.mark.parametrize("several", [(b"gzip", b"identity"), (b"identity", b"gzip"), (b"", b"br", b"")])
+def test_any_encoding_but_none_is_refused(several: tuple[bytes, ...]) -> None:
+    assert refusal(headers=[*JSON, *((b"content-encoding", each) for each in several)]).status == 415
+    assert read("POST", [*JSON, (b"content-encoding", b" Identity"), (b"content-encoding", b"")], BODY)
 
 
 header = st.tuples(
