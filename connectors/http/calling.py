@@ -312,7 +312,7 @@ class Caller:
     async def _beside(self, answer: Response, end: float, read: Callable[[Response], Reading]) -> Reading:
         try:
             async with asyncio.timeout_at(end):
-                return await beside(read, answer)
+                return await beside(self, read, answer)
         except TimeoutError:
             return UNREAD
 

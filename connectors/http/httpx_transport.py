@@ -99,7 +99,7 @@ class HttpxTransport:
         finally:
             await connection.aclose()
         coding = b", ".join(value for name, value in response.headers if name.lower() == b"content-encoding")
-        plain = await unpacked(coding.strip().lower(), bytes(whole), options.max_bytes, options.gzip)
+        plain = await unpacked(self, coding.strip().lower(), bytes(whole), options.max_bytes, options.gzip)
         again = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"").decode(
             "latin-1"
         )

@@ -293,7 +293,7 @@ class PooledTransport:
     async def unpack(self, connection: Connection) -> TransportFault | None:
         """Put in place of its answer's body what it is, decompressed, without a coding; or why that cannot be."""
         options = self._options
-        plain = await unpacked(connection.coding, connection.body, options.max_bytes, options.gzip)
+        plain = await unpacked(self, connection.coding, connection.body, options.max_bytes, options.gzip)
         if isinstance(plain, TransportFault):
             return plain
         connection.body, connection.coding = plain, b""

@@ -22,6 +22,6 @@ _usual = re.compile(
 
 def body(answer: bytes, limit: int) -> bytes | None:
     """The body of a usual answer, if all of it is at most `limit` bytes; None where a parser must read it."""
-    head, _, content = answer.partition(b"\r\n\r\n")
-    usual = _usual(head.lower()) if len(head) <= _MAX_HEAD else None
+    head, end, content = answer.partition(b"\r\n\r\n")
+    usual = _usual(head.lower()) if end and len(head) <= _MAX_HEAD and head.startswith(b"HTTP/") else None
     return content if usual is not None and int(usual[1]) == len(content) <= limit else None

@@ -146,6 +146,8 @@ class _Way(NamedTuple):
     many: Callable[..., Any]
 
 
+MOST_FAULTY = 1000
+"""Faulty records of one answer: each is read again by itself, and whoever sends more of them has no answer there."""
 _STRICT_TRIES = 8
 """How often a source may leave out a mapped key before the decoder stops hoping for all of them."""
 
@@ -258,6 +260,7 @@ class Decoder:
     def _each_of(self, rows: list[msgspec.Raw], asked: dict[tuple[str, str], list[Record]]) -> str | None:
         """Add each record to its subject's; what is wrong with all of them, or nothing."""
         only = next(iter(asked)) if self._mapped.subject is None else None
+        left = MOST_FAULTY
         for raw in rows:
             try:
                 row = self._row(raw)
@@ -265,6 +268,9 @@ class Decoder:
             except (ValueError, RecursionError, ArithmeticError) as error:
                 found = _reason(error)
             if isinstance(found, str):
+                left -= 1
+                if left < 0:
+                    return f"more than {MOST_FAULTY} of its records cannot be used"
                 found = faulty.shown(self._leaves, raw, found, self._constant)
                 if isinstance(found, str):
                     return found

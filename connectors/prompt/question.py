@@ -96,7 +96,7 @@ class Question(msgspec.Struct, eq=False):
         caller, read = self.caller, self.asking.read
         caller.breaker.worked(caller.now())
         if len(answer.body) > INLINE:
-            self._beside(beside(read, answer), self._read)
+            self._beside(beside(caller, read, answer), self._read)
         else:
             self._read(read(answer))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.base import DatasetShape, Faulty, FieldType, Record, Subject
-from connectors.mapping.decoding import DATASET_KEYS, Decoder, Mapped, read_mapping
+from connectors.mapping.decoding import DATASET_KEYS, MOST_FAULTY, Decoder, Mapped, read_mapping
 from tests.connectors.asking import places, written
 
 SHAPE = DatasetShape(
@@ -199,6 +199,14 @@ def test_identity_version_and_subject_are_mandatory(key: str) -> None:
     else:
         assert isinstance(found, list)
         assert [type(each) for each in found] == [Faulty]
+
+
+def test_whoever_sends_more_faulty_records_than_are_read_again_has_no_answer() -> None:
+    faulty = {key: value for key, value in ROW.items() if key != "no"}
+    found = decode([ROW] + [faulty] * MOST_FAULTY)
+    assert isinstance(found, list)
+    assert len(found) == 1 + MOST_FAULTY
+    assert decode([faulty] * (MOST_FAULTY + 1) + [ROW]) == "more than 1000 of its records cannot be used"
 
 
 GOOD = json.dumps(ROW).encode()

@@ -73,5 +73,31 @@ async def test_one_is_done_at_a_time() -> None:
         with lock:
             together -= 1
 
-    await asyncio.gather(*(unpacking.beside(work) for _ in range(16)))
+    await asyncio.gather(*(unpacking.beside(None, work) for _ in range(16)))
     assert (together, most) == (0, 1)
+
+
+async def test_each_owner_has_its_turn_however_much_another_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, done = unpacking._Turns(), list[str]()
+    begin = threading.Event()
+    first = turns.begin("much", lambda: begin.wait(10))
+    waiting = [turns.begin("much", lambda: done.append("much")) for _ in range(6)]
+    waiting += [turns.begin(owner, lambda owner=owner: done.append(owner)) for owner in ("one", "one", "two")]
+    left = waiting.pop(1)
+    assert left.cancel()
+    begin.set()
+    await asyncio.gather(*map(asyncio.wrap_future, [first, *waiting]))
+    assert done[:5] == ["much", "one", "two", "one", "much"] or done[:5] == ["much", "one", "two", "much", "one"]
+    assert (len(done), done.count("one"), turns._waiting) == (8, 2, {})
+
+
+async def test_what_a_work_raises_is_raised_to_its_owner_and_ends_no_others() -> None:
+    turns = unpacking._Turns()
+
+    def fails() -> None:
+        raise ValueError("no JSON")
+
+    futures = [turns.begin(1, fails), turns.begin(1, lambda: None)]
+    with pytest.raises(ValueError, match="no JSON"):
+        await asyncio.wrap_future(futures[0])
+    assert await asyncio.wrap_future(futures[1]) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.http import usual
@@ -75,6 +75,10 @@ def heard(pieces: list[bytes]) -> list[Any]:
 
 
 @given(answers, st.integers(0, 120))
+@example(b"HTTP/1.1 200 OK\r\ncontent-length: 005\r\n\r\n12345", 34)  # cut where its head looks whole, and is not
+@example(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n", 34)
+@example(b"http/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345", 0)
+@example(b"HtTp/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345", 0)
 def test_it_is_read_as_the_parser_reads_it(answer: bytes, cut: int) -> None:
     pieces = [piece for piece in (answer[:cut], answer[cut:]) if piece]
     found = heard(pieces)
