@@ -93,6 +93,11 @@ class FaultyConnection(Opened):
             self.fault("AFTER COMMIT")
         return cursor
 
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        if self.fault:
+            self.fault(sql)
+        return super().executemany(sql, rows)
+
 
 class FaultyStore(SqliteStore):
     """A store whose connections ask `fault`; everything else is the real one."""

@@ -11,16 +11,17 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Table, Update
 
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.log.keyring import DAY, AtEntry, Keyring, KeysBySubject, Pending, Row
 from gateway.ledger.proof import leaf, tlog_proof
-from gateway.ledger.proof.leaf import SALT_SIZE, Part
+from gateway.ledger.proof.leaf import SALT_SIZE, Salted
 from gateway.ledger.proof.merkle import Growth, Tree, leaf_hash
 from gateway.ledger.proof.note import Signer, b64
 from gateway.ledger.proof.tlog_proof import Receipt
-from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, Segment, seal, seal_subject
+from gateway.ledger.stored.encryption import NONCE_SIZE, OVERSIGHT, TOLD, seal, seal_subject
 from gateway.ledger.stored.read import TILE_BITS, Head
 from gateway.storage.port import Change, Group, Rows
 from gateway.storage.tables import SHARD_BITS, subject_key
@@ -43,6 +44,19 @@ class Batch(NamedTuple):
     made: KeysBySubject
 
 
+class _About(msgspec.Struct):
+    """What an entry has of its subjects, in order: told parts, keys' ids, digests of both sides, segments laid out."""
+
+    parts: list[Salted]
+    keys: list[int]
+    told: list[bytes]
+    oversight: list[bytes]
+    laid: list[bytes]
+
+
+_NOBODY = _About([], [], [], [], [])
+
+
 def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Sequence[Pending]) -> Batch:
     """Make a batch that continues from a shard's head and tree; raises `Unlearned`, which `Keyring.learn` mends."""
     keys = keyring.subjects(group)
@@ -52,16 +66,19 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     entries, requesters, hashes, extras = [], [], [], []
     for offset, (told, oversight, at, by, _, subjects, _) in enumerate(group):
         start = offset * _RANDOM
-        general, salt = Part(random[start : start + 32], told), random[start + 32 : start + 64]
+        general_salt, salt = random[start : start + 32], random[start + 32 : start + 64]
         nonce, other_nonce = random[start + 64 : start + 76], random[start + 76 : start + 88]
-        floor = max(floor, at)
+        if at > floor:
+            floor = at
         period, cipher = keyring.day(floor // DAY)
         id_ = base + offset
-        parts, segments = _sealed(subjects, keys.all, id_) if subjects else ((), ())
-        other = Part(salt, _with_keys(oversight, salt, segments) if segments else oversight)
-        told_digest = leaf.told_digest_of([leaf.general_digest(*general), *[each.told for each in segments]])
-        others = leaf.oversight_digest_of([leaf.general_digest(*other), *[each.oversight for each in segments]])
+        about = _sealed(subjects, keys.all, id_) if subjects else _NOBODY
+        if subjects:
+            oversight = _with_keys(oversight, salt, about.keys)
+        told_digest = leaf.told_digest_of([leaf.general_digest(general_salt, told), *about.told])
+        others = leaf.oversight_digest_of([leaf.general_digest(salt, oversight), *about.oversight])
         commitment = leaf.commit(told_digest, others)
+        general = (general_salt, told)
         entries.append(
             (
                 id_,
@@ -69,13 +86,13 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
                 commitment,
                 period,
                 seal(cipher, nonce, general, TOLD, id_),
-                seal(cipher, other_nonce, other, OVERSIGHT, id_),
-                b"".join([segment.encode() for segment in segments]),
+                seal(cipher, other_nonce, (salt, oversight), OVERSIGHT, id_),
+                b"".join(about.laid),
             )
         )
         requesters.append((keyring.requester(by), floor, id_))
         hashes.append(leaf_hash(commitment))
-        extras.append(leaf.write_extra(others, general, parts))
+        extras.append(leaf.write_extra(others, general, about.parts))
     growth = tree.grow(hashes)
     after, rows = growth.tree, growth.rows
     checkpoint = signer.checkpoint(after.size, after.root)
@@ -111,25 +128,26 @@ def _changes(group: Sequence[Pending], first: int) -> Sequence[Change]:
     return [*found, *(Rows(table, several) for table, several in rows.items())]
 
 
-def _with_keys(oversight: bytes, salt: bytes, segments: Sequence[Segment]) -> bytes:
+def _with_keys(oversight: bytes, salt: bytes, keys: Sequence[int]) -> bytes:
     """`Oversight.keys`, the last member, written behind the others: only now it is known which keys they are."""
-    digest = b64(leaf.keys_digest(salt, [each.key for each in segments])).encode()
+    digest = b64(leaf.keys_digest(salt, keys)).encode()
     return b'%b%b"keys":"%b"}' % (oversight[:-1], b"" if oversight == b"{}" else b",", digest)
 
 
-def _sealed(
-    subjects: Sequence[SubjectParts], keys: KeysBySubject, entry: int
-) -> tuple[tuple[Part, ...], tuple[Segment, ...]]:
-    """What was told of each subject, salted, and what is stored of it."""
+def _sealed(subjects: Sequence[SubjectParts], keys: KeysBySubject, entry: int) -> _About:
     random = os.urandom(_RANDOM_SUBJECT * len(subjects))
-    parts, segments = [], []
+    about = _About([], [], [], [], [])
     for place, (scheme, value, told, oversight) in enumerate(subjects):
         start = place * _RANDOM_SUBJECT
-        part, other = Part(random[start : start + 32], told), Part(random[start + 32 : start + 64], oversight)
+        part, other = (random[start : start + 32], told), (random[start + 32 : start + 64], oversight)
         nonce = random[start + 64 : start + _RANDOM_SUBJECT]
-        segments.append(seal_subject(keys[scheme, value], nonce, part, other, entry, place))
-        parts.append(part)
-    return tuple(parts), tuple(segments)
+        segment = seal_subject(keys[scheme, value], nonce, part, other, entry, place)
+        about.parts.append(part)
+        about.keys.append(segment.key)
+        about.told.append(segment.told)
+        about.oversight.append(segment.oversight)
+        about.laid.append(segment.encode())
+    return about
 
 
 def next_group(waiting: deque[Waiting]) -> list[Waiting]:

@@ -61,6 +61,10 @@ _VERSION_1, _VERSION_2 = b"\x01", b"\x02"
 _OPEN, _ERASED = b"\x01", b"\x00"
 
 
+Salted = tuple[bytes, bytes]
+"""A part as a plain pair: its salt, and the entry's bytes."""
+
+
 class Part(NamedTuple):
     """An opened part: its salt, and the entry's bytes."""
 
@@ -160,14 +164,15 @@ class Opening(NamedTuple):
         return write_extra(self.oversight, general, subjects)
 
 
-def write_extra(oversight_digest: bytes, general: Part, subjects: Sequence[Part | bytes]) -> bytes:
-    """A receipt's `extra`, version 2."""
-    laid = [_VERSION_2, oversight_digest, _OPEN, general.salt, len(general.body).to_bytes(4, "big"), general.body]
-    for part in subjects:
-        if isinstance(part, Part):
-            laid += (_OPEN, part.salt, len(part.body).to_bytes(4, "big"), part.body)
-        else:
+def write_extra(oversight_digest: bytes, general: Salted, subjects: Sequence[Salted | bytes]) -> bytes:
+    """A receipt's `extra`, version 2; of a subject that was erased, `subjects` has the digest."""
+    laid = [_VERSION_2, oversight_digest]
+    for part in (general, *subjects):
+        if isinstance(part, bytes):
             laid += (_ERASED, part)
+        else:
+            salt, body = part
+            laid += (_OPEN, salt, len(body).to_bytes(4, "big"), body)
     return b"".join(laid)
 
 

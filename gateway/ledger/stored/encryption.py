@@ -28,7 +28,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.ledger.proof.leaf import SALT_SIZE, Part, subject_digest
+from gateway.ledger.proof.leaf import SALT_SIZE, Part, Salted, subject_digest
 
 NONCE_SIZE = 12
 KEY_SIZE = 32
@@ -54,9 +54,10 @@ class Segment(NamedTuple):
         return _SEGMENT.pack(self.key, self.told, self.oversight, len(self.sealed)) + self.sealed
 
 
-def seal(key: AESGCM, nonce: bytes, part: Part, which: bytes, entry: int) -> bytes:
+def seal(key: AESGCM, nonce: bytes, part: Salted, which: bytes, entry: int) -> bytes:
     """Seal a general part."""
-    return nonce + key.encrypt(nonce, part.salt + part.body, which + entry.to_bytes(8, "big"))
+    salt, body = part
+    return nonce + key.encrypt(nonce, salt + body, which + entry.to_bytes(8, "big"))
 
 
 def unseal(key: AESGCM, sealed: bytes, which: bytes, entry: int) -> Part:
@@ -67,13 +68,16 @@ def unseal(key: AESGCM, sealed: bytes, which: bytes, entry: int) -> Part:
     return _new(Part, (plain[:SALT_SIZE], plain[SALT_SIZE:]))
 
 
-def seal_subject(key: tuple[int, AESGCM], nonce: bytes, told: Part, oversight: Part, entry: int, place: int) -> Segment:
+def seal_subject(
+    key: tuple[int, AESGCM], nonce: bytes, told: Salted, oversight: Salted, entry: int, place: int
+) -> Segment:
     """Seal both parts of one subject by a key and its id."""
     id_, cipher = key
-    digests = subject_digest(*told), subject_digest(*oversight)
-    plain = b"".join((told.salt, oversight.salt, len(told.body).to_bytes(4, "big"), told.body, oversight.body))
-    sealed = cipher.encrypt(nonce, plain, _PLACED.pack(b"subj", entry, place, id_, *digests))
-    return Segment(id_, *digests, nonce + sealed)
+    (salt, body), (other_salt, other) = told, oversight
+    digest, other_digest = subject_digest(salt, body), subject_digest(other_salt, other)
+    plain = b"".join((salt, other_salt, len(body).to_bytes(4, "big"), body, other))
+    sealed = cipher.encrypt(nonce, plain, _PLACED.pack(b"subj", entry, place, id_, digest, other_digest))
+    return _new(Segment, (id_, digest, other_digest, nonce + sealed))
 
 
 def unseal_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> tuple[Part, Part]:

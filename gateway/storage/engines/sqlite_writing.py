@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 
 from sqlalchemy import Table
 
@@ -14,7 +15,7 @@ from gateway.storage.sealing import columns
 from gateway.storage.sealing.vault import Vault
 from gateway.storage.statement import SQLITE, filled, insertion
 
-_CHUNKS = (64, 16, 4, 1)
+_CHUNKS = (64, 16, 4)
 
 
 def as_stored(vault: Vault | None, table: Table, rows: Sequence[tuple[object, ...]]) -> Sequence[Sequence[object]]:
@@ -41,15 +42,13 @@ def apply(connection: sqlite3.Connection, change: Change, vault: Vault | None) -
 
 def insert_rows(connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
     """Insert rows, many per statement: each statement gives the interpreter lock up once, however many rows it has."""
-    if len(rows) == 1:
-        connection.execute(statement, rows[0])
-        return
-    at = 0
-    while at < len(rows):
-        count = next(size for size in _CHUNKS if size <= len(rows) - at)
-        values = [value for row in rows[at : at + count] for value in row]
-        connection.execute(_many(statement, count), values)
-        at += count
+    at, left = 0, len(rows)
+    for count in _CHUNKS:
+        while left >= count:
+            connection.execute(_many(statement, count), [*chain.from_iterable(rows[at : at + count])])
+            at, left = at + count, left - count
+    if left:
+        connection.executemany(statement, rows[at:] if at else rows)
 
 
 @functools.lru_cache(maxsize=16 * len(_CHUNKS))
