@@ -141,12 +141,13 @@ def _sealed(subjects: Sequence[SubjectParts], keys: KeysBySubject, entry: int) -
         start = place * _RANDOM_SUBJECT
         part, other = (random[start : start + 32], told), (random[start + 32 : start + 64], oversight)
         nonce = random[start + 64 : start + _RANDOM_SUBJECT]
-        segment = seal_subject(keys[scheme, value], nonce, part, other, entry, place)
+        key = keys[scheme, value]
+        digest, other_digest, laid = seal_subject(key, nonce, part, other, entry, place)
         about.parts.append(part)
-        about.keys.append(segment.key)
-        about.told.append(segment.told)
-        about.oversight.append(segment.oversight)
-        about.laid.append(segment.encode())
+        about.keys.append(key[0])
+        about.told.append(digest)
+        about.oversight.append(other_digest)
+        about.laid.append(laid)
     return about
 
 

@@ -21,11 +21,12 @@ ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
 _TIME = 8
 MAX_SIGNATURES = 64
+_b64 = binascii.b2a_base64
 
 
 def b64(data: bytes) -> str:
     """Standard base64 (RFC 4648 section 4), padded."""
-    return binascii.b2a_base64(data, newline=False).decode("ascii")
+    return _b64(data, newline=False).decode("ascii")
 
 
 def unb64(text: str) -> bytes:

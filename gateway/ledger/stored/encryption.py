@@ -50,9 +50,6 @@ class Segment(NamedTuple):
     oversight: bytes
     sealed: bytes
 
-    def encode(self) -> bytes:
-        return _SEGMENT.pack(self.key, self.told, self.oversight, len(self.sealed)) + self.sealed
-
 
 def seal(key: AESGCM, nonce: bytes, part: Salted, which: bytes, entry: int) -> bytes:
     """Seal a general part."""
@@ -70,14 +67,15 @@ def unseal(key: AESGCM, sealed: bytes, which: bytes, entry: int) -> Part:
 
 def seal_subject(
     key: tuple[int, AESGCM], nonce: bytes, told: Salted, oversight: Salted, entry: int, place: int
-) -> Segment:
-    """Seal both parts of one subject by a key and its id."""
+) -> tuple[bytes, bytes, bytes]:
+    """Seal both parts of one subject by a key and its id; gives the digests of both, and the segment as it is laid."""
     id_, cipher = key
     (salt, body), (other_salt, other) = told, oversight
     digest, other_digest = subject_digest(salt, body), subject_digest(other_salt, other)
     plain = b"".join((salt, other_salt, len(body).to_bytes(4, "big"), body, other))
     sealed = cipher.encrypt(nonce, plain, _PLACED.pack(b"subj", entry, place, id_, digest, other_digest))
-    return _new(Segment, (id_, digest, other_digest, nonce + sealed))
+    head = _SEGMENT.pack(id_, digest, other_digest, NONCE_SIZE + len(sealed))
+    return digest, other_digest, b"".join((head, nonce, sealed))
 
 
 def unseal_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> tuple[Part, Part]:
