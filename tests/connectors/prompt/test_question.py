@@ -130,7 +130,7 @@ async def test_one_that_nobody_waits_for_gives_its_place_back(second: Handler, l
         connected(rest.build, config(server.url, concurrency=1)) as connector,
     ):
         assert await one(connector) == ["N-1"]
-        busy = unpacking.beside(held.wait)  # so that what is large is not read before its time is up
+        busy = unpacking.beside("another", held.wait)  # so that what is large is not read before its time is up
         try:
             came: list[Any] = []
             fan = await begun(connector, 0.5 if late else 30.0, came)
