@@ -99,6 +99,7 @@ class Connection(asyncio.Protocol):
 
     def settle(self, keep: bool) -> bool:
         """See the port."""
+        self.body = self._held = b""  # of a subject, and read: a connection that rests holds nothing of anybody
         self._settled(self, keep)
         return not self._disturbed
 

@@ -111,3 +111,16 @@ def test_headers_that_are_shown_are_read_by_the_parser() -> None:
     assert connection.begin(b"question", lambda _: None)
     connection.data_received(b"HTTP/1.1 200 OK\r\nx-a: 1\r\ncontent-length: 0\r\n\r\n")
     assert connection.headers == (("x-a", "1"),)
+
+
+@pytest.mark.parametrize(
+    "line", [b"content-length: 5", b"content-length: 5\r\nretry-after: 1"], ids=["usual", "parsed"]
+)
+def test_a_connection_that_rests_holds_nothing_of_anybody(line: bytes) -> None:
+    connection = Connection(TransportOptions(), ("origin", "lane"), lambda *_: None)
+    connection.connection_made(Wire())  # type: ignore[arg-type]
+    assert connection.begin(b"question", lambda _: None)
+    connection.data_received(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n12345" % line)
+    assert connection.body == b"12345"
+    assert connection.settle(True)
+    assert b"12345" not in [getattr(connection, name) for name in Connection.__slots__]
