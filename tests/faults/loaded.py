@@ -282,7 +282,9 @@ class Loaded:
         self.failed += not answered
         self.replied.update([str(reply.status), *(str(error.extensions.get("code")) for error in said.errors)])
         asking_again = reply.status == 503 and said.errors and {error.extensions.get("code") for error in said.errors}
-        self.counts.unclear += not answered and not (asking_again and asking_again <= LATER)
+        if not answered and not (asking_again and asking_again <= LATER):
+            self.counts.unclear += 1
+            print(f"an unclear reply, of status {reply.status}: {reply.content[:1000]!r}", file=sys.stderr)
         if reply.store_away or b'"receipt":' not in reply.content:
             self.counts.answers_without_entry += answered
             return
