@@ -100,7 +100,7 @@ class _Extension(msgspec.Struct, rename="camel"):
     """`extensions.inquiry` of the contract."""
 
     id: str
-    receipt: str | msgspec.UnsetType
+    receipt: str | msgspec.Raw | msgspec.UnsetType
     obligations: Sequence[Obligation]
     cautions: Sequence[Caution]
     rule_set: str
@@ -115,8 +115,16 @@ def extension(entry: Entry, receipt: Receipt) -> bytes:
     What answers a subject's own token has no receipt: whoever held one could prove to others what is held about the
     subject, and nobody may be made to show that (Art. 43).
     """
-    proof = msgspec.UNSET if entry.requester.is_subject else receipt.text
+    proof = msgspec.UNSET if entry.requester.is_subject else _as_json(receipt)
     return _encode_extension(_Extension(entry.id, proof, entry.obligations, entry.cautions, entry.rule_set))
+
+
+def _as_json(receipt: Receipt) -> str | msgspec.Raw:
+    """A receipt's text for the encoder: of what JSON escapes, it has the ends of lines, and quotes only in names."""
+    note = receipt.note
+    if b'"' in note or b"\\" in note:
+        return receipt.text
+    return msgspec.Raw(b'"%b"' % note.replace(b"\n", b"\\n"))
 
 
 async def disclose(

@@ -19,7 +19,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -98,7 +97,7 @@ class Release(msgspec.Struct, frozen=True, gc=False):
     plain: bool
 
 
-class Restraint(NamedTuple):
+class Restraint(msgspec.Struct, frozen=True):
     """One reason to withhold a record: `withholds` gives the positions of the records that it holds back."""
 
     name: str

@@ -106,7 +106,7 @@ class _Kept:
 
     async def append(self, *arguments: Any) -> Receipt:
         self.calls.append(arguments)
-        return Receipt("", 0, "")
+        return Receipt("", 0, b"")
 
 
 class Made:

@@ -172,7 +172,7 @@ class Fake:
         self.asked += 1
         if self.refuses and self.asked % 2:
             raise Refusal(Code.LEDGER_UNAVAILABLE, "too many entries wait for the ledger")
-        return Receipt("1", self.asked // 2, "")
+        return Receipt("1", self.asked // 2, b"")
 
 
 async def test_what_is_refused_is_not_counted_as_entered(tmp_path: Path) -> None:

@@ -249,8 +249,8 @@ def test_a_part_that_a_holder_closed_leaves_the_rest_proved(tmp_path: Path, chec
     first, second = opening.told.subjects or ()
     assert isinstance(first, Part)
     extra = write_extra(opening.oversight, opening.told.general, [subject_digest(*first), second])
-    lines = "".join(tlog_proof.path_line("", each) for each in proof.path)
-    (tmp_path / "closed").write_text(tlog_proof.write(extra, proof.index, lines, proof.checkpoint))
+    lines = b"".join(tlog_proof.path_line(b"", each) for each in proof.path)
+    (tmp_path / "closed").write_bytes(tlog_proof.write(extra, proof.index, lines, proof.checkpoint.encode()))
     [closed] = checked({"check": "receipt", "keys": VECTORS / "v2" / "ledger.pub", "file": tmp_path / "closed"})
     assert (closed["ok"], closed["closed"], closed["leaf"]) == (True, True, opening.leaf.hex())
 
@@ -274,7 +274,7 @@ def test_a_kind_that_is_not_known_is_proved_and_compared_with_nothing(tmp_path: 
         extra = write_extra(bytes(32), Part(bytes(32), msgspec.json.encode(said)), [bytes(32)])
         tree = Tree().grow([leaf_hash(open_extra(extra).leaf)]).tree
         note = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, tree.root)
-        (tmp_path / str(kind)).write_text(tlog_proof.write(extra, 0, "", note))
+        (tmp_path / str(kind)).write_bytes(tlog_proof.write(extra, 0, b"", note.encode()))
     keys = VECTORS / "v2" / "ledger.pub"
     receipts = [tmp_path / str(kind) for kind in kinds]
     results = checked(*[{"check": "receipt", "keys": keys, "file": path} for path in receipts])

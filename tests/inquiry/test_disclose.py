@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from connectors.base import Failure, Fault, Record, Subject
 from gateway.errors import Code, LedgerUnavailable, Refusal
@@ -25,10 +27,12 @@ from gateway.inquiry.types import (
 )
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import EntryParts, read_oversight, read_told, split
+from gateway.ledger.proof import tlog_proof
 from gateway.ledger.proof.leaf import Part, Side, data_digest, open_extra
+from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt, parse
 from gateway.rules.model import Cell, Grant, Reason
-from tests.ledger.support import AT, opened, store_in
+from tests.ledger.support import AT, KEY, opened, store_in
 
 ACME = Subject("organisation", "LEI", "5493001KJTIIGC8Y1R12")
 OTHER = Subject("organisation", "LEI", "529900T8BM49AURSDO55")
@@ -243,6 +247,15 @@ async def test_the_receipt_opens_what_was_told_and_nothing_else(tmp_path: Path) 
         assert refused.index == 1
         _, past = ledger.own("https://login.example", "tax-service")
         assert isinstance(read_told(past.told), entries.Refused)
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="+"), min_size=1))
+@example('quo"ted\\')
+def test_a_receipt_in_json_is_its_text(name: str) -> None:
+    checkpoint = Signer(name, KEY).checkpoint(1, bytes(32))
+    receipt = Receipt("1", 0, tlog_proof.write(b"extra", 0, tlog_proof.path_line(b"", bytes(32)), checkpoint.encode()))
+    assert parse(receipt.text).checkpoint == checkpoint
+    assert msgspec.json.decode(disclose.extension(entry(), receipt))["receipt"] == receipt.text
 
 
 class Closed:

@@ -325,7 +325,9 @@ def test_a_trace_of_a_withheld_record_breaks_invariant_5() -> None:
 
 def test_a_restraint_that_a_dispute_lifts_breaks_invariant_10() -> None:
     def lifted(restraint: Restraint) -> Restraint:
-        return restraint._replace(withholds=lambda at: () if at.facts.disputed else restraint.withholds(at))
+        return msgspec.structs.replace(
+            restraint, withholds=lambda at: () if at.facts.disputed else restraint.withholds(at)
+        )
 
     with pytest.raises(AssertionError):
         more_facts_never_release_more(lambda *given: restrain(*given, restraints=tuple(map(lifted, RESTRAINTS))))

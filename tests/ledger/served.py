@@ -64,8 +64,9 @@ def receipt_over(extra: bytes, others: int) -> str:
     row = [leaf_hash(open_extra(extra).leaf), *(bytes([number]) * 32 for number in range(others))]
     tree = Tree().grow(row).tree
     path = inclusion_proof(lambda level, at: Tree().grow(row[at << level : at + 1 << level]).tree.root, 0, len(row))
-    lines = "".join(tlog_proof.path_line("", sibling) for sibling in path)
-    return tlog_proof.write(extra, 0, lines, Signer(f"{ORIGIN}/1", KEY).checkpoint(tree.size, tree.root))
+    lines = b"".join(tlog_proof.path_line(b"", sibling) for sibling in path)
+    signed = Signer(f"{ORIGIN}/1", KEY).checkpoint(tree.size, tree.root)
+    return tlog_proof.write(extra, 0, lines, signed.encode()).decode()
 
 
 def made_of(leaves: list[bytes], shard: str = "1") -> Files:

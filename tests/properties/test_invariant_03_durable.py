@@ -144,7 +144,7 @@ class _Swallows:
         try:
             return await self._ledger.append(*given)
         except Exception:
-            return Receipt("1", 0, "c2sp.org/tlog-proof@v1")
+            return Receipt("1", 0, b"c2sp.org/tlog-proof@v1")
 
 
 class _Hurries:
@@ -155,7 +155,7 @@ class _Hurries:
 
     async def append(self, *given: Any) -> Receipt:
         self._later.append(given)
-        return Receipt("1", 0, "c2sp.org/tlog-proof@v1")
+        return Receipt("1", 0, b"c2sp.org/tlog-proof@v1")
 
 
 @pytest.mark.parametrize("port", [_Swallows, _Hurries])
@@ -178,7 +178,7 @@ def _goes_on_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             return await disclose.disclose(ledger, entry, got, data, codes, at)
         except Refusal:
-            return Receipt("1", 0, "")
+            return Receipt("1", 0, b"")
 
     monkeypatch.setattr(answer, "disclose", faulty)
 

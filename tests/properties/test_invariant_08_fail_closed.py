@@ -208,7 +208,7 @@ def _takes_a_registry_out_of_reach_for_leave(monkeypatch: pytest.MonkeyPatch) ->
 
 def _answers_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> str:
     async def faulty(*_: Any) -> Any:
-        return Receipt("1", 0, "")
+        return Receipt("1", 0, b"")
 
     monkeypatch.setattr(answer, "disclose", faulty)
     return "the ledger is out of reach"

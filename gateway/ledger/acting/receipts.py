@@ -28,7 +28,6 @@ def _made(store: Store, place: int) -> Receipt | None:
             found = list(read.read_entries(reader, shard, index, 1)) if head is not None else []
             if head is None or not found or found[0].told is None or found[0].oversight is None:
                 return None
-            text = read.receipt_text(read.StoredTree(reader, shard, head.size), head, found[0])
-            return Receipt(head.name, index, text)
+            return read.receipt(read.StoredTree(reader, shard, head.size), head, found[0])
     except (VerificationFailed, StoreUnavailable) as error:
         raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error

@@ -193,9 +193,9 @@ def concealed(receipt: Receipt) -> Receipt:
     if opening.told.subjects is None:
         raise ValueError("an entry of version 1 has no part of its own for a subject, so none can be closed")
     closed = [subject_digest(*part) if isinstance(part, Part) else part for part in opening.told.subjects]
-    header, _, rest = receipt.text.split("\n", 2)
-    extra = b64(write_extra(opening.oversight, opening.told.general, closed))
-    return Receipt(receipt.shard, receipt.index, f"{header}\nextra {extra}\n{rest}")
+    header, _, rest = receipt.note.split(b"\n", 2)
+    extra = b64(write_extra(opening.oversight, opening.told.general, closed)).encode()
+    return Receipt(receipt.shard, receipt.index, b"%b\nextra %b\n%b" % (header, extra, rest))
 
 
 def check_data(proved: Proved, data: bytes) -> None:

@@ -57,7 +57,7 @@ def choose(
                 if fits(told, looked):
                     if looked.value is not None:
                         fitting.add(Place(micros(entry.at), (head.id << SHARD_BITS) + entry.index))
-                    yield Chosen(head, entry, told, oversight, read.receipt_text(stored, head, entry))
+                    yield Chosen(head, entry, told, oversight, read.receipt(stored, head, entry).text)
     if looked.value is not None and lacking is not None:
         looks = lookups.who_looked(reader, looked.scheme or "", looked.value, exact=True)
         known = {place for place in fitting if before(place, looks.until)}
@@ -73,7 +73,7 @@ def one(reader: Reader, shard: str, index: int) -> Chosen:
                 if entry.told is not None and entry.oversight is not None:
                     told, oversight = _read(head, entry)
                     tree = StoredTree(reader, head.id, head.size)
-                    return Chosen(head, entry, told, oversight, read.receipt_text(tree, head, entry))
+                    return Chosen(head, entry, told, oversight, read.receipt(tree, head, entry).text)
     raise VerificationFailed(f"entry {index} of shard `{shard}` is missing")
 
 

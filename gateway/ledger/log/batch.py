@@ -96,9 +96,10 @@ def prepare(head: Head, tree: Tree, signer: Signer, keyring: Keyring, group: Seq
     growth = tree.grow(hashes)
     after, rows = growth.tree, growth.rows
     checkpoint = signer.checkpoint(after.size, after.root)
+    signed = checkpoint.encode()
     receipts = [
-        Receipt(head.name, index, tlog_proof.write(extra, index, path, checkpoint))
-        for index, (extra, path) in enumerate(zip(extras, growth.fold("", tlog_proof.path_line), strict=True), size)
+        Receipt(head.name, index, tlog_proof.write(extra, index, path, signed))
+        for index, (extra, path) in enumerate(zip(extras, growth.fold(b"", tlog_proof.path_line), strict=True), size)
     ]
     subtrees = [
         (head.id, level // TILE_BITS, at, node)

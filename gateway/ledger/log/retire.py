@@ -27,7 +27,7 @@ from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.publish import read_published
 from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.stored import statements as sql
-from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt_text
+from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt
 from gateway.storage.port import Head, Reader, Store
 from gateway.storage.tables import micros, sealed
 
@@ -179,7 +179,7 @@ def gap_receipts(reader: Reader, *, public: bool) -> list[str]:
         for entry in read_entries(reader, head.id, 0, min(len(shut), head.size)):  # they are a shard's first
             if entry.told is None or entry.oversight is None:
                 continue  # what cannot be opened any more explains nothing
-            text = receipt_text(tree, head, entry)
+            text = receipt(tree, head, entry).text
             if isinstance(unverified(text).told, entries.Gap):
                 found.append(text)
     return found

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Sequence
 
 import msgspec
 
 from gateway.ledger.proof.merkle import HASH_SIZE
-from gateway.ledger.proof.note import b64, number, unb64
+from gateway.ledger.proof.note import number, unb64
 
 HEADER = "c2sp.org/tlog-proof@v1"
+_HEADER = HEADER.encode()
 MAX_PATH = 64
+_b64_line = binascii.b2a_base64
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The proof of one entry: `text` is a C2SP tlog-proof whose `extra` opens what was disclosed to the requester."""
+    """The proof of one entry: `note` is a C2SP tlog-proof whose `extra` opens what was disclosed to the requester.
+
+    It is kept in UTF-8, as it is sent: a signature's dash would make each of its characters two bytes of a text.
+    """
 
     shard: str
     index: int
-    text: str
+    note: bytes
+
+    @property
+    def text(self) -> str:
+        return self.note.decode()
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -30,13 +40,14 @@ class Proof(msgspec.Struct, frozen=True):
     checkpoint: str
 
 
-def path_line(above: str, sibling: bytes) -> str:
+def path_line(above: bytes, sibling: bytes) -> bytes:
     """The lines of an inclusion path with `sibling` before those `above` it."""
-    return f"{b64(sibling)}\n{above}"
+    return _b64_line(sibling) + above
 
 
-def write(extra: bytes, index: int, path_lines: str, checkpoint: str) -> str:
-    return f"{HEADER}\nextra {b64(extra)}\nindex {index}\n{path_lines}\n{checkpoint}"
+def write(extra: bytes, index: int, path_lines: bytes, checkpoint: bytes) -> bytes:
+    """A tlog-proof in UTF-8; `checkpoint` is the signed note."""
+    return b"%b\nextra %bindex %d\n%b\n%b" % (_HEADER, _b64_line(extra), index, path_lines, checkpoint)
 
 
 def parse(text: str) -> Proof:

@@ -78,8 +78,7 @@ def _own(reader: Reader, places: Iterable[tuple[int, int]], shown: Callable[[Sto
         shard, index = entered >> SHARD_BITS, entered & (1 << SHARD_BITS) - 1
         for entry in read.read_entries(reader, shard, index, 1):
             if entry.told is not None and entry.oversight is not None and shown(entry):
-                text = read.receipt_text(trees[shard], shards[shard], entry)
-                yield Own(f"{when}-{entered}", entry.told, Receipt(shards[shard].name, index, text))
+                yield Own(f"{when}-{entered}", entry.told, read.receipt(trees[shard], shards[shard], entry))
 
 
 def entered_since(store: Store, at: datetime.datetime, of_interest: Callable[[StoredEntry], _T | None]) -> list[_T]:

@@ -18,6 +18,7 @@ from gateway.ledger.entry import entries, parts
 from gateway.ledger.proof import tlog_proof
 from gateway.ledger.proof.leaf import Opening, Part, Side, oversight_digest
 from gateway.ledger.proof.merkle import inclusion_proof, leaf_hash, node_hash
+from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import archived
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.encryption import OVERSIGHT, TOLD, Segment, segments, unseal, unseal_subject
@@ -33,7 +34,7 @@ __all__ = [
     "own_entries",
     "read_at",
     "read_entries",
-    "receipt_text",
+    "receipt",
 ]
 
 TILE_BITS = 8
@@ -283,15 +284,16 @@ def first_since(reader: Reader, head: Head, at: int) -> int:
     return low
 
 
-def receipt_text(tree: StoredTree, head: Head, found: StoredEntry) -> str:
-    """A receipt for a stored entry, against the shard's present checkpoint; of what was erased it has the digests.
+def receipt(tree: StoredTree, head: Head, found: StoredEntry) -> Receipt:
+    """The receipt of a stored entry, against the shard's present checkpoint; of what was erased it has the digests.
 
     Both sides must be open.
     """
     if found.told is None or found.oversight is None:
         raise VerificationFailed(f"entry {found.index} was erased: no receipt can be made for it")
     opening = Opening(found.told, oversight_digest(found.oversight))
-    lines = ""
+    lines = b""
     for sibling in reversed(inclusion_proof(tree.node, found.index, tree.size)):
         lines = tlog_proof.path_line(lines, sibling)
-    return tlog_proof.write(opening.encode(), found.index, lines, head.checkpoint)
+    note = tlog_proof.write(opening.encode(), found.index, lines, head.checkpoint.encode())
+    return Receipt(head.name, found.index, note)

@@ -124,7 +124,9 @@ def _what_died_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _restraining(monkeypatch: pytest.MonkeyPatch, name: str, also: Callable[[restrain.Release], bool]) -> None:
     changed = tuple(
-        each._replace(withholds=lambda release, right=each.withholds: () if also(release) else right(release))
+        msgspec.structs.replace(
+            each, withholds=lambda release, right=each.withholds: () if also(release) else right(release)
+        )
         if each.name == name
         else each
         for each in restrain.RESTRAINTS

@@ -89,6 +89,6 @@ def test_the_command_verifies_one(tmp_path: Path, run: Run) -> None:
 def test_an_entry_of_version_1_has_nothing_to_close() -> None:
     text = (VECTORS / "v1" / "receipts" / "first.txt").read_text()
     with pytest.raises(ValueError, match="version 1"):
-        concealed(Receipt("1", 0, text))
+        concealed(Receipt("1", 0, text.encode()))
     with pytest.raises(ValueError, match="no receipt"):
-        concealed(msgspec.structs.replace(Receipt("1", 0, text), text="x"))
+        concealed(msgspec.structs.replace(Receipt("1", 0, text.encode()), note=b"x"))

@@ -91,7 +91,7 @@ def test_a_key_cannot_sign_for_another_origin() -> None:
     root = Tree().grow([leaf_hash(opening.leaf)]).tree.root
     note = Signer(f"{ORIGIN}/2", KEY).sign(f"{ORIGIN}/1\n1\n{b64(root)}\n")
     with pytest.raises(VerificationFailed, match="its log is"):
-        verify_receipt(tlog_proof.write(opening.encode(), 0, "", note), VERIFIERS)
+        verify_receipt(tlog_proof.write(opening.encode(), 0, b"", note.encode()).decode(), VERIFIERS)
 
 
 def test_data_that_were_changed_are_found(answers: list[bytes]) -> None:
@@ -149,7 +149,7 @@ def test_a_genuine_receipt_that_nests_too_deep_is_one_sentence(general: bytes | 
     opening = leaf.Opening(leaf.Side(parts[0], (parts[1],)), bytes(32))
     signed = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, leaf_hash(opening.leaf))
     with pytest.raises(VerificationFailed, match="is genuine, but cannot be shown") as failed:
-        verify_receipt(tlog_proof.write(opening.encode(), 0, "", signed), VERIFIERS)
+        verify_receipt(tlog_proof.write(opening.encode(), 0, b"", signed.encode()).decode(), VERIFIERS)
     assert "\n" not in str(failed.value)
 
 

@@ -106,7 +106,7 @@ def test_no_answer_is_compared_with_one() -> None:
     extra = write_extra(SALT, Part(SALT, general(**HEAD | {"kind": "later"})), ())
     tree = Tree().grow([leaf_hash(open_extra(extra).leaf)]).tree
     note = Signer(f"{ORIGIN}/1", KEY).checkpoint(1, tree.root)
-    proved = read_unverified(tlog_proof.write(extra, 0, "", note))
+    proved = read_unverified(tlog_proof.write(extra, 0, b"", note.encode()).decode())
     assert isinstance(proved.told, Unknown)
     with pytest.raises(VerificationFailed, match="no answer can be compared"):
         check_data(proved, b"{}")
