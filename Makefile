@@ -1,5 +1,6 @@
 # Everything from nothing but Python 3.11+, make and a package index. `make demo` and `make test` are the two to know.
-PYTHON ?= python3
+# What the image ships, where it is there and can make an environment: an inquiry costs a twelfth less than on 3.11.
+PYTHON ?= $(shell /usr/bin/python3.13 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.13 || echo python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.

@@ -70,7 +70,7 @@ async def test_what_waits_is_done_in_turn_and_bounded(shares: Shares, monkeypatc
     assert refused.value.headers["Retry-After"] == "1"
     hold.set()
     await asyncio.gather(*held, *tasks)
-    assert "little" in done[:3]
+    assert done.index("little") < module.WAITING // 3  # the third, but for threads that the machine keeps waiting
 
 
 async def test_a_turn_ends_with_its_work_also_where_that_fails_or_nobody_waits(shares: Shares) -> None:
