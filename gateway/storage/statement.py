@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import LRUCache
 
 from gateway.storage.sealing import columns
 from gateway.storage.sealing.vault import Vault
@@ -57,21 +58,27 @@ def compiled(statement: ClauseElement, *parameters: str, dialect: Dialect = SQLI
     return str(made)
 
 
+_made: LRUCache[Any, Any] = LRUCache(256)
+"""Statements as they were compiled last, by what Core tells statements of one shape by: as its own execution does."""
+
+
 def filled(statement: ClauseElement, dialect: Dialect, vault: Vault | None = None) -> tuple[str, list[Any]]:
     """A Core statement that holds its own values: its SQL, and those values in order, as the store has them."""
-    made = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    order: Sequence[str] = getattr(made, "positiontup", None) or ()
-    values = [made.params[name] for name in order]
+    made: Any
+    made, own, *_ = statement._compile_w_cache(dialect, compiled_cache=_made, column_keys=[])
+    given = made.construct_params(extracted_parameters=own, escape_names=False)
+    state = made.construct_expanded_state(given, escape_names=False)
+    order: Sequence[str] = state.positiontup or ()
+    values = [state.parameters[name] for name in order]
     if vault is not None:
-        types = _types(statement, dialect)
+        types = _types(made, state.parameter_expansion)
         values = list(columns.sealed(vault, columns.places([types[name] for name in order]), values))
-    return str(made), values
+    return state.statement, values
 
 
-def _types(statement: ClauseElement, dialect: Dialect) -> dict[str, TypeEngine[Any]]:
+def _types(made: Any, several: Mapping[str, Sequence[str]]) -> dict[str, TypeEngine[Any]]:
     """The types of a statement's values by the names of its marks; a list has a mark for each of it."""
-    made: Any = statement.compile(dialect=dialect)
-    several, found = made.construct_expanded_state().parameter_expansion, dict[str, TypeEngine[Any]]()
+    found: dict[str, TypeEngine[Any]] = {}
     for name, bind in made.binds.items():
         of = bind.type.types if isinstance(bind.type, TupleType) else [bind.type]
         found.update((each, of[place % len(of)]) for place, each in enumerate(several.get(name, [name])))

@@ -87,7 +87,7 @@ OPENING = {
     "sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.engine",
     "sqlalchemy.engine.interfaces", "sqlalchemy.event", "sqlalchemy.exc", "sqlalchemy.ext.compiler",
-    "sqlalchemy.orm",
+    "sqlalchemy.orm", "sqlalchemy.util",
     "sqlalchemy.pool", "sqlalchemy.sql", "sqlalchemy.sql.compiler", "sqlalchemy.sql.functions", "sqlalchemy.types",
     "sqlite3", "ssl", "starlette.applications", "starlette.concurrency", "starlette.requests", "starlette.responses",
     "starlette.routing", "subprocess", "tarfile", "tempfile", "threading", "uvicorn",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import StoreUnavailable
@@ -43,7 +43,7 @@ class SqliteStore:
         self._uri = f"{self._file.as_uri()}?mode={'ro' if read_only else 'rw'}"
         self._names = (str(path), f"{self._file}-wal")
         self.engine: Engine = create_engine(
-            "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4
+            "sqlite://", creator=self.connect, poolclass=QueuePool, pool_size=4, max_overflow=-1
         )  # the pool SQLAlchemy takes for an in-memory URL closes connections that other threads are using
         self.vault: Vault | None = None
         self.locked = False
@@ -122,8 +122,12 @@ class SqliteStore:
         return descriptor
 
     def reader(self) -> SqliteReader:
-        with reported():
-            return SqliteReader(self.connect(), self)
+        try:
+            return SqliteReader(self.engine.raw_connection(), self)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(str(error)) from error
 
     def facts(self) -> SqliteFacts:
         return SqliteFacts(self.connect, self.current, self.vault)
@@ -148,12 +152,13 @@ def _replacing(raw: bytes) -> str:
 
 
 class SqliteReader:
-    """One snapshot of the file (`port.Reader`)."""
+    """One snapshot of the file (`port.Reader`), on a pooled connection: a new one reads the whole schema first."""
 
-    def __init__(self, connection: sqlite3.Connection, of: SqliteStore) -> None:
+    def __init__(self, pooled: Any, of: SqliteStore) -> None:
         self.archive, self.locked, self._vault = of.archive, of.locked, of.vault
-        self._connection, self._of = connection, of
-        connection.execute("BEGIN")
+        self._pooled, self._of = pooled, of
+        self._connection: sqlite3.Connection = pooled.driver_connection
+        self._connection.execute("BEGIN")
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
         given = statement.given(self._vault, parameters)
@@ -174,4 +179,5 @@ class SqliteReader:
             self._connection.execute("BEGIN")
 
     def close(self) -> None:
-        self._connection.close()
+        self._connection.text_factory = str
+        self._pooled.close()
