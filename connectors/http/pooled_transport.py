@@ -42,6 +42,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _PROVEN = object()
 """The one lane of all questions where each has an echo of its own."""
+_GRAPHIC = bytes(range(ord("!"), ord("~") + 1))
+"""All characters of ASCII that an address may have: those that are printed, without the space."""
 
 
 class _Origin(NamedTuple):
@@ -379,6 +381,6 @@ def _lines(headers: Mapping[str, str]) -> bytes:
 
 
 def _target(text: str) -> bytes:
-    if not text.isprintable() or " " in text or not text.isascii():
+    if not text.isascii() or (target := text.encode()).translate(None, _GRAPHIC):
         raise ValueError("an address must be percent-encoded")
-    return text.encode("ascii")
+    return target

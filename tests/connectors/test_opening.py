@@ -90,7 +90,7 @@ def test_what_is_sent_is_the_same(
     assert parts(first) == parts(second)
 
 
-@pytest.mark.parametrize("target", ["/a b", "/a\r\nx: y", "/\u00e9", "/\t"])
+@pytest.mark.parametrize("target", ["/a b", "/a\r\nx: y", "/\u00e9", "/\t", "/\x00", "/\x7f", "/\x80"])
 async def test_an_address_that_is_not_encoded_is_not_sent(target: str) -> None:
     with pytest.raises(ValueError, match="percent-encoded"):
         await both("GET", target, {}, {}, None)
