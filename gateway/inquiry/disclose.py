@@ -245,13 +245,10 @@ def _disclosed(
         if isinstance(outcome, Failure):
             datasets.append(entries.Dataset(dataset, fields, [], outcome.fault.value))
         else:
-            records: list[str] = []
-            begin: list[datetime.date | None] = []
-            for record in outcome.records:
-                records.append(f"{dataset}/{record.m_id}@{record.m_version}")
-                begin.append(record.m_effective)
-            until, since = _days(outcome.display_until), _days(begin)
-            datasets.append(entries.Dataset(dataset, fields, records, None, until, entries.began(until, since)))
+            names = [f"{dataset}/{record.m_id}@{record.m_version}" for record in outcome.records]
+            until = _days(outcome.display_until)
+            began = entries.began(until, _days([record.m_effective for record in outcome.records]))
+            datasets.append(entries.Dataset(dataset, fields, names, None, until, began))
     return entries.Disclosed(subject.kind, subject.scheme, subject.value, datasets)
 
 
