@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -11,8 +13,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, Refusal, StoreUnavailable
 from gateway.ledger.log.ledger import Ledger
+from gateway.ledger.stored.read import heads
 from gateway.storage.engines.sqlite import SqliteStore
 from tests.ledger.support import opened, refused, store_in
 from tests.waiting import until_async
@@ -91,6 +94,29 @@ async def test_without_the_look_it_answers_from_a_file_that_is_gone(
         deleted(store.path)
         assert await refused(ledger, 2), "the fault is planted: this is what the tests above must find"
     store.close()
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+async def test_a_link_that_names_another_file_is_seen(tmp_path: Path, linked: str) -> None:
+    there = store_in(tmp_path / "first").path
+    shutil.copytree(there.parent, tmp_path / "second")
+    at = tmp_path / "link"
+    at.symlink_to(there if linked == "file" else there.parent)
+    store = SqliteStore(at if linked == "file" else at / there.name)
+    async with opened(store, retry=0.05) as ledger:
+        await refused(ledger, 1)
+        with contextlib.closing(store.reader()) as reader:
+            assert [head.size for head in heads(reader)] == [1]
+        at.unlink()
+        at.symlink_to(tmp_path / "second" / there.name if linked == "file" else tmp_path / "second")
+        for number in range(2, 5):
+            await refused_for("", ledger, number)
+            await asyncio.sleep(0.1)  # it tries again meanwhile
+        with pytest.raises(StoreUnavailable, match="was deleted or replaced"):
+            store.reader()
+    store.close()
+    with contextlib.closing(SqliteStore(there)) as first, contextlib.closing(first.reader()) as reader:
+        assert [head.size for head in heads(reader)] == [1]
 
 
 async def test_put_back_it_goes_on(tmp_path: Path) -> None:

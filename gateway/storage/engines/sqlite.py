@@ -87,7 +87,8 @@ class SqliteStore:
                 connection.execute(f"PRAGMA cache_size = -{_READ_ONLY_CACHE_KIB}")
             # Else pages that were split keep copies of rows, and of keys that are destroyed later.
             connection.execute("PRAGMA secure_delete = ON")
-            connection.files = self._files()
+            # Of what was opened: a link at the path may name another file by now.
+            connection.files = identity(str(self._file)), identity(self._names[1])
         except BaseException:
             connection.close()
             raise
@@ -126,8 +127,8 @@ class SqliteStore:
             return SqliteReader(self.engine.raw_connection(), self)
         except sqlite3.Error as error:
             raise unavailable(error) from error
-        except SQLAlchemyError as error:
-            raise StoreUnavailable(str(error)) from error
+        except SQLAlchemyError as error:  # of `_checked`: one that was opened anew is not at the path either
+            raise StoreUnavailable(f"`{self.path}` was deleted or replaced") from error
 
     def facts(self) -> SqliteFacts:
         return SqliteFacts(self.connect, self.current, self.vault)
