@@ -1,6 +1,7 @@
 # Everything from nothing but Python 3.11+, make and a package index. `make demo` and `make test` are the two to know.
 # What the image ships, where it is there and can make an environment: an inquiry costs a twelfth less than on 3.11.
-PYTHON ?= $(shell /usr/bin/python3.13 -c 'import ensurepip' 2>/dev/null && echo /usr/bin/python3.13 || echo python3)
+SHIPPED := /usr/bin/python3.13
+MAKING = $(or $(PYTHON),$(shell $(SHIPPED) -c 'import ensurepip' 2>/dev/null && echo $(SHIPPED) || echo python3))
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
@@ -23,7 +24,7 @@ help:
 
 $(VENV)/.ready: pyproject.toml uv.lock
 	@echo "==> setting up $(VENV) (a minute the first time)"
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m uv --version >/dev/null 2>&1 || $(RUN) -m pip --version >/dev/null 2>&1 || $(MAKING) -m venv --clear $(VENV)
 	@$(RUN) -m uv --version >/dev/null 2>&1 || $(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@$(RUN) -m uv sync --frozen --quiet --python $(RUN)
 	@touch $@

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Insert, Table, TupleType, insert, literal, select
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import LRUCache
 
@@ -58,16 +59,52 @@ def compiled(statement: ClauseElement, *parameters: str, dialect: Dialect = SQLI
     return str(made)
 
 
-_made: LRUCache[Any, Any] = LRUCache(256)
-"""Statements as they were compiled last, by what Core tells statements of one shape by: as its own execution does."""
+class _Shape(NamedTuple):
+    """What statements of one shape have in common: their SQL, where each mark's value is among theirs, what is sealed.
+
+    Nothing of what any of them says: it is kept for as long as a process lives.
+    """
+
+    text: str
+    places: tuple[int, ...]
+    sealed: columns.Places
+
+
+_shapes: LRUCache[Any, _Shape] = LRUCache(256)
+"""By dialect, and by what Core's own cache knows statements of one shape by."""
 
 
 def filled(statement: ClauseElement, dialect: Dialect, vault: Vault | None = None) -> tuple[str, list[Any]]:
     """A Core statement that holds its own values: its SQL, and those values in order, as the store has them."""
-    made: Any
-    made, own, *_ = statement._compile_w_cache(dialect, compiled_cache=_made, column_keys=[])
-    given = made.construct_params(extracted_parameters=own, escape_names=False)
-    state = made.construct_expanded_state(given, escape_names=False)
+    key = statement._generate_cache_key()
+    shape = _shapes.get((dialect, key.key)) if key is not None else None
+    if key is not None and shape is None:
+        shape = _shape(statement.compile(dialect=dialect, cache_key=key), key)
+        if shape is not None:
+            _shapes[dialect, key.key] = shape
+    if key is None or shape is None:
+        return _alone(statement, dialect, vault)
+    values = [key.bindparams[place].effective_value for place in shape.places]
+    return shape.text, list(columns.sealed(vault, shape.sealed, values))
+
+
+def _shape(made: Any, key: CacheKey) -> _Shape | None:
+    """Of a statement that was compiled; None where its text depends on its values, as with a list of them."""
+    if made.post_compile_params or made.literal_execute_params:
+        return None
+    matching = made._cache_key_bind_match[0]
+    places = {bind: place for place, own in enumerate(key.bindparams) for bind in matching[own]}
+    binds = [made.binds[name] for name in made.positiontup or ()]
+    if any(bind not in places for bind in binds):
+        return None
+    sealed = columns.places([bind.type for bind in binds])
+    return _Shape(str(made), tuple(places[bind] for bind in binds), sealed)
+
+
+def _alone(statement: ClauseElement, dialect: Dialect, vault: Vault | None) -> tuple[str, list[Any]]:
+    """Compiled for itself."""
+    made: Any = statement.compile(dialect=dialect)
+    state = made.construct_expanded_state(escape_names=False)
     order: Sequence[str] = state.positiontup or ()
     values = [state.parameters[name] for name in order]
     if vault is not None:

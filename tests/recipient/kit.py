@@ -50,7 +50,7 @@ def receipt(
     for place in erased:
         laid[place] = secrets.token_bytes(32)
     extra = write_extra(secrets.token_bytes(32), Part(secrets.token_bytes(32), parts.told), laid)
-    return write(extra, 0, "", "gateway.example/ledger/1\n1\n\n")
+    return write(extra, 0, b"", b"gateway.example/ledger/1\n1\n\n").decode()
 
 
 def write_config(folder: Path, url: str, more: str = "", scopes: str = "") -> Path:

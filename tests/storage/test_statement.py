@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Update, or_, update
+from sqlalchemy import Update, insert, or_, update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -78,8 +80,42 @@ def test_the_values_of_another_would_be_found() -> None:
         as_if_compiled_anew(stale, SQLITE)
 
 
+def test_nothing_is_kept_of_what_a_statement_says() -> None:
+    said = [f"said of somebody {number}" for number in range(4)]
+    for each in (
+        _moved(said[0], {"state": said[1]}),
+        update(matter).where(matter.c.id.in_(said[:2])).values(outcome=said[2]),
+        inserted(act_count, {"whose": 1, "day": said[3], "acts": 1}, act_count.c.acts < 2),
+    ):
+        for _ in range(2):  # what was compiled, and what was found
+            assert {*filled(each, SQLITE)[1]} & {*said}
+    assert not held(statement._shapes) & {*said}
+    assert held(_moved(said[0], {})) & {*said}
+
+
+def held(kept: object) -> set[str]:
+    """All texts that an object leads to, but for what is a module's or a type's."""
+    seen, found, left = set[int](), set[str](), [kept]
+    while left:
+        one = left.pop()
+        if id(one) in seen or isinstance(one, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(one))
+        if isinstance(one, str):
+            found.add(one)
+        else:
+            left += gc.get_referents(one)
+    return found
+
+
+def test_what_has_no_shape_is_compiled_alone() -> None:
+    several = insert(act_count).values([{"whose": 1, "day": "a", "acts": 2}, {"whose": 3, "day": "b", "acts": 4}])
+    assert several._generate_cache_key() is None
+    assert filled(several, SQLITE) == _anew(several, SQLITE)
+
+
 def test_one_shape_is_compiled_once() -> None:
-    before = {*statement._made.keys()}
+    before = {*statement._shapes.keys()}
     for number in range(5):
         filled(_moved(f"m-{number}", {"state": "decided", "told": number}), SQLITE)
-    assert len({*statement._made.keys()} - before) <= 1
+    assert len({*statement._shapes.keys()} - before) <= 1

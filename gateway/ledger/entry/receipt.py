@@ -70,7 +70,8 @@ class Presented(msgspec.Struct, frozen=True):
 
 
 class _Extensions(msgspec.Struct):
-    inquiry: dict[str, Any]
+    inquiry: dict[str, Any] = {}
+    act: dict[str, Any] = {}
 
 
 class _Said(msgspec.Struct):
@@ -90,7 +91,10 @@ class _Answer(msgspec.Struct):
 
 
 def read_file(content: bytes) -> Presented:
-    """A receipt's text, a whole GraphQL answer, or its `extensions.inquiry` alone; raises `VerificationFailed`."""
+    """A receipt's text, a whole GraphQL answer, or its `extensions.inquiry` alone; raises `VerificationFailed`.
+
+    Of the answer to an act its receipt alone counts: that proves no data.
+    """
     if content.startswith(HEADER.encode()):
         try:
             return Presented(content.decode())
@@ -99,6 +103,8 @@ def read_file(content: bytes) -> Presented:
     try:
         answer = msgspec.json.decode(content, type=_Answer)
         inquiry, data = answer.extensions.inquiry, bytes(answer.data) or None
+        if not inquiry and isinstance(of_act := answer.extensions.act.get("receipt"), str):
+            return Presented(of_act)
         denied = [each for each in answer.errors if each.extensions.code == "UNAUTHORIZED_FIELD_OR_TYPE"]
         refused = tuple(dict.fromkeys((each.message, each.extensions.articles) for each in denied))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -110,7 +116,7 @@ def read_file(content: bytes) -> Presented:
     if not isinstance(receipt, str):
         raise VerificationFailed(
             f"this file is neither a receipt (it would begin with `{HEADER}`) nor an answer with"
-            " `extensions.inquiry.receipt`"
+            " `extensions.inquiry.receipt` or `extensions.act.receipt`"
         )
     return Presented(receipt, data, inquiry, refused)
 

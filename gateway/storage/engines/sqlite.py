@@ -158,18 +158,28 @@ class SqliteReader:
     def __init__(self, pooled: Any, of: SqliteStore) -> None:
         self.archive, self.locked, self._vault = of.archive, of.locked, of.vault
         self._pooled, self._of = pooled, of
-        self._connection: sqlite3.Connection = pooled.driver_connection
         self._connection.execute("BEGIN")
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = self._pooled.driver_connection
+        if found is None:  # it is in the pool, and may be another's by now
+            raise StoreUnavailable("this reader was closed")
+        return found
 
     def rows(self, statement: Statement, *parameters: Any) -> list[tuple[Any, ...]]:
         given = statement.given(self._vault, parameters)
+        connection = self._connection
         with reported():
             try:
-                found = self._connection.execute(statement.sqlite, given).fetchall()
+                found = connection.execute(statement.sqlite, given).fetchall()
             except sqlite3.OperationalError:
                 # What was text and is none any more is to be named by its entry, not to end the reading.
-                self._connection.text_factory = _replacing
-                found = self._connection.execute(statement.sqlite, given).fetchall()
+                connection.text_factory = _replacing
+                try:
+                    found = connection.execute(statement.sqlite, given).fetchall()
+                finally:
+                    connection.text_factory = str
         return statement.read(self._vault, found)
 
     def renew(self) -> None:
@@ -180,5 +190,4 @@ class SqliteReader:
             self._connection.execute("BEGIN")
 
     def close(self) -> None:
-        self._connection.text_factory = str
         self._pooled.close()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.receipt import LEFT_OUT, check_data, check_extension, read_file, verify_receipt
+from gateway.ledger.entry.receipt import LEFT_OUT, Presented, check_data, check_extension, read_file, verify_receipt
 from gateway.ledger.export import sheet
 from gateway.ledger.proof import key_files, leaf, tlog_proof
 from gateway.ledger.proof.merkle import Tree, leaf_hash
@@ -115,6 +115,12 @@ def test_an_extension_that_was_changed_is_found(answers: list[bytes]) -> None:
             check_extension(proved, {**inquiry, name: value})
 
 
+def test_the_answer_to_an_act_has_its_receipt_and_no_data(answers: list[bytes]) -> None:
+    text = receipt_of(answers[0])
+    answer = {"data": {"setOptOut": {"optedOut": True}}, "extensions": {"act": {"id": "a-1", "receipt": text}}}
+    assert read_file(msgspec.json.encode(answer)) == Presented(text)
+
+
 async def test_a_refusal_has_a_receipt_and_no_data(tmp_path: Path) -> None:
     async with opened(store_in(tmp_path)) as ledger:
         proved = verify_receipt(await refused(ledger), VERIFIERS)
@@ -130,6 +136,7 @@ async def test_a_refusal_has_a_receipt_and_no_data(tmp_path: Path) -> None:
     [
         *(b"", b"\x00\xff", b"[]", b"{}", b"null", b"1", b'{"data":{}}'),
         *(b'{"extensions":{"inquiry":{"receipt":7}}}', b'{"receipt": "\\ud800"}'),
+        *(b'{"extensions":{"act":{"receipt":7}}}', b'{"extensions":{}}'),
         *(b"[" * 100_000, b"c2sp.org/tlog-proof@v1\n\xff", b"\x89PNG\r\n\x1a\n" * 9),
     ],
 )
