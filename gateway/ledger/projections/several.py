@@ -74,16 +74,20 @@ class Received(NamedTuple):
 def received_of(reader: Reader, subjects: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[Received]]:
     """What was disclosed of each of these subjects, oldest first; of one without anything nothing.
 
-    Raises `VerificationFailed` where an entry that had to be opened is damaged.
+    Answers that disclosed the same, as where a subject is asked about again, have the same `shares`, read once. Raises
+    `VerificationFailed` where an entry that had to be opened is damaged.
     """
     named = sorted(set(subjects))
     found: dict[tuple[str, str], list[Received]] = {}
+    read: dict[bytes, Sequence[extract.Share]] = {}
     for start in range(0, len(named) if covered(reader, "received").usable else 0, _AT_ONCE):
         some = named[start : start + _AT_ONCE]
         some += [some[0]] * (_AT_ONCE - len(some))
         for row in reader.rows(_RECEIVED, *(each for subject in some for each in subject)):
             scheme, value, at, entry, facts, shares, issuer, client = row
-            one = Received(at, entry, issuer, client, facts, extract.decode(shares))
+            if shares not in read:
+                read[shares] = extract.decode(shares)
+            one = Received(at, entry, issuer, client, facts, read[shares])
             found.setdefault((scheme, value), []).append(one)
     _add_version_1(reader, set(named), found)
     return {subject: sorted(several, key=lambda one: one[:2]) for subject, several in found.items()}

@@ -248,7 +248,7 @@ def _touched(
                     yield Found(job, subject, each, place, items)
 
 
-def _superseded(job: Job, received: Iterable[Received], newer: frozenset[str]) -> frozenset[str]:
+def _superseded(job: Job, received: Sequence[Received], newer: frozenset[str]) -> frozenset[str]:
     """The versions of a record that its correction took out of force, as far as anybody received one.
 
     Without a report that are those that came before it: what comes later may be newer still.

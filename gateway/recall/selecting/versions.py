@@ -5,7 +5,7 @@ Two versions that came first with the same answer stand beside each other: which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.ledger.projections.several import Received
@@ -26,10 +26,14 @@ class Newest(NamedTuple):
     at: int
 
 
-def firsts(received: Iterable[Received]) -> Mapping[tuple[str, str], Firsts]:
+def firsts(received: Sequence[Received]) -> Mapping[tuple[str, str], Firsts]:
     """Of each record (dataset and id) of a subject. `received` are its answers, oldest first."""
     found: dict[tuple[str, str], dict[str, Place]] = {}
+    seen: set[int] = set()
     for each in received:
+        if id(each.shares) in seen:  # an earlier answer disclosed the same
+            continue
+        seen.add(id(each.shares))
         for share in each.shares:
             for named in share.records:
                 record, _, version = named.rpartition("@")
@@ -43,7 +47,7 @@ def older(of: Firsts, version: str) -> frozenset[str]:
     return frozenset() if since is None else frozenset([name for name, place in of.items() if place < since])
 
 
-def newest(received: Iterable[Received]) -> list[Newest]:
+def newest(received: Sequence[Received]) -> list[Newest]:
     """Of each record of which another version came after the first."""
     found = []
     for (dataset, record), of in firsts(received).items():

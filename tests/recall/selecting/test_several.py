@@ -79,6 +79,17 @@ async def test_together_is_as_alone(place: Place) -> None:
         assert received_of(reader, []) == {}
 
 
+async def test_what_was_disclosed_again_is_read_once(place: Place) -> None:
+    store = place.open()
+    async with opened(store) as ledger:
+        await enter_all(ledger, [Asked(subjects=(0,))] * 3)
+    project(store)
+    with contextlib.closing(store.reader()) as reader:
+        [several] = received_of(reader, SUBJECTS[:1]).values()
+    assert len(several) == 3
+    assert len({id(each.shares) for each in several}) == 1
+
+
 async def test_more_than_one_question_holds_are_all_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     store = place.open()
     many = [("LEI", f"5299000000000000{number:04}") for number in range(2 * several._AT_ONCE + 1)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import update
 
 from gateway.ledger.projections.extract import Share
@@ -201,6 +204,14 @@ async def test_who_recalls_what_is_newer_is_found(room: Room, monkeypatch: pytes
 
 def came(*answers: list[str]) -> list[Received]:
     return [Received(at, at, "i", "c", None, [Share("d", (), tuple(each))]) for at, each in enumerate(answers)]
+
+
+@given(st.lists(st.lists(st.sampled_from(["R@1", "R@2", "R@3", "S@1", "S@2"]), unique=True), max_size=8))
+def test_what_was_disclosed_again_changes_no_order(answers: list[list[str]]) -> None:
+    apart, read = came(*answers), dict[tuple[str, ...], Sequence[Share]]()
+    together = [each._replace(shares=read.setdefault(each.shares[0].records, each.shares)) for each in apart]
+    assert len({id(each.shares) for each in together}) == len({tuple(each) for each in answers})
+    assert (firsts(together), newest(together)) == (firsts(apart), newest(apart))
 
 
 def test_the_order_of_versions() -> None:
