@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # Where it is forbidden to keep bytecode, as in many images, each of hundreds of processes would compile all anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: release docs image help setup demo test properties trials check style types imports catalogue rules spelling format assets bench shots clean
+.PHONY: gone release docs image help setup demo test properties trials check style types imports catalogue rules spelling format assets bench shots clean
 help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
@@ -22,12 +22,15 @@ help:
 	@echo "make release VERSION=x.y.z [DRY=1]   tags the commit, with a wheel and the vectors in dist/; pushes nothing"
 	@echo "make assets          bundles the pages' scripts and styles anew (needs Node); what comes out is committed"
 
-$(VENV)/.ready: pyproject.toml uv.lock
+$(VENV)/.ready: pyproject.toml uv.lock $(if $(shell test -x $(RUN) && echo there),,gone)
 	@echo "==> setting up $(VENV) (a minute the first time)"
 	@$(RUN) -m uv --version >/dev/null 2>&1 || $(RUN) -m pip --version >/dev/null 2>&1 || $(MAKING) -m venv --clear $(VENV)
 	@$(RUN) -m uv --version >/dev/null 2>&1 || $(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@$(RUN) -m uv sync --frozen --quiet --python $(RUN)
 	@touch $@
+
+# What .venv was made with was there, and is not any more.
+gone:
 
 setup: $(VENV)/.ready
 
