@@ -34,7 +34,7 @@ EXCEPT = {
     ("wait", "ledger/witness/test_witness_bounds.py"): "a witness that drips",
     ("wait", "proposals/test_http.py"): "asks an asynchronous client again and again",
     ("wait", "connectors/servers.py"): "a department that answers slowly",
-    ("wait", "connectors/test_transport.py"): "a department that answers in pieces",
+    ("wait", "connectors/http/test_transport.py"): "a department that answers in pieces",
     ("wait", "serving/test_direct.py"): "a client that rests between two pieces of a request",
     ("wait", "storage/test_outages.py"): "a client that rests before it asks again",
     ("wait", "storage/test_proving.py"): "a gateway that goes on entering",

@@ -165,3 +165,35 @@ async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> Asyn
         for task in [*tasks]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+CHUNKED = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def endlessly(start: bytes, part: bytes) -> Handler:
+    """Begin an answer, and go on for ever."""
+
+    async def handle(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        while True:
+            writer.write(part)
+            await writer.drain()
+
+    return handle
+
+
+ENDLESS = {
+    "headers": (b"HTTP/1.1 200 X\r\n", b"a: b\r\n" * 1000),
+    "one header": (b"HTTP/1.1 200 X\r\na: ", b"x" * 4096),
+    "a status line": (b"HTTP/1.1 200 ", b"x" * 4096),
+    "interim answers": (b"", b"HTTP/1.1 103 X\r\na: b\r\n\r\n" * 100),
+    "bare interim answers": (b"", b"HTTP/1.1 103 X\r\n\r\n" * 100),
+    "trailers": (CHUNKED + b"2\r\n{}\r\n0\r\n", b"a: b\r\n" * 1000),
+    "one trailer": (CHUNKED + b"2\r\n{}\r\n0\r\na: ", b"x" * 4096),
+    "a chunk's extension": (CHUNKED + b"2;a=", b"x" * 4096),
+    "chunks with extensions": (CHUNKED, b"1;a=" + b"x" * 4096 + b"\r\n \r\n"),
+    "a chunk's length": (CHUNKED, b"0" * 4096),
+    "small chunks": (CHUNKED, b"1\r\n \r\n" * 1000),
+    "a body": (b"HTTP/1.1 200 X\r\nconnection: close\r\n\r\n", b" " * 4096),
+    "a chunked body": (CHUNKED, b"1000\r\n" + b" " * 4096 + b"\r\n"),
+}

@@ -14,9 +14,8 @@ from connectors.base import Failure
 from tests.configured import secret
 from tests.connectors.asking import ACME, ask, connected, fault, fetch
 from tests.connectors.certificates import Authority
-from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
-from tests.connectors.test_rest import config, row
-from tests.connectors.test_transport import ENDLESS, endlessly
+from tests.connectors.rest_source import config, row
+from tests.connectors.servers import ENDLESS, Handler, Request, always, answer, endlessly, hang_up, serve, silent
 
 GOOD = answer({"items": [row()]})
 

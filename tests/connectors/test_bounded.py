@@ -9,8 +9,7 @@ import pytest
 
 from connectors.http.bounded import bounded_client
 from connectors.http.transport import TransportOptions
-from tests.connectors.servers import always, answer, serve, silent, zeros
-from tests.connectors.test_transport import ENDLESS, endlessly
+from tests.connectors.servers import ENDLESS, always, answer, endlessly, serve, silent, zeros
 
 OPTIONS = TransportOptions(timeout=60.0, max_bytes=50_000, gzip=False)
 

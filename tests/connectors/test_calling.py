@@ -20,8 +20,8 @@ from connectors.http.pooled_transport import PooledTransport
 from connectors.kit.breaker import CROWDED, Breaker, BreakerLimits, crowded, retry_after
 from connectors.prompt.fan import Fan, asked
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, places, written
+from tests.connectors.rest_source import config, row
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve, silent
-from tests.connectors.test_rest import config, row
 from tests.waiting import until_async
 
 GOOD = answer({"items": [row()]})

@@ -25,8 +25,8 @@ from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.replay import OwnReplays
 from tests.configured import secret
 from tests.connectors.asking import ACME, SHAPES, ask, connected, fault, fetch, told, written
+from tests.connectors.rest_source import config, row
 from tests.connectors.servers import Request, Server, answer, serve
-from tests.connectors.test_rest import config, row
 from tests.oauth.authority import SECRET, Authority, b64
 
 BASIC = ("gateway", quote_plus(SECRET))

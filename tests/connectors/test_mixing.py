@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from connectors import graphql, rest
 from connectors.base import Connector, DatasetRequest, Failure, Outcome, Subject
 from connectors.http import connection, pooled_transport
-from tests.connectors import test_graphql, test_rest
+from tests.connectors import rest_source, test_graphql
 from tests.connectors.asking import ask, connected, fetch
 from tests.connectors.servers import Handler, Request, answer, serve
 
@@ -52,7 +52,7 @@ def ids(dataset: str, subject: Subject) -> list[str]:
 
 def configured(kind: str, url: str, transport: str) -> dict[str, Any]:
     config = {
-        "rest": test_rest.config(url),
+        "rest": rest_source.config(url),
         "entities": test_graphql.config(test_graphql.ENTITIES, url),
         "query": test_graphql.config(test_graphql.QUERY, url),
     }[kind.split()[0]]
@@ -72,7 +72,7 @@ def truth(request: Request) -> bytes:
     if request.method == "GET":
         _, _, _, value, dataset = request.target.split("/")
         subject = next(who for who in WHO if who.value == value)
-        rows = [test_rest.row(1, subject) | {"noticeNo": each} for each in ids(dataset, subject)]
+        rows = [rest_source.row(1, subject) | {"noticeNo": each} for each in ids(dataset, subject)]
         return answer({"items": rows}, **echo) if WHO.index(subject) < 3 else answer({}, 404, **echo)
     asked = json.loads(request.body)
     parties = []

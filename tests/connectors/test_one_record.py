@@ -13,8 +13,8 @@ from graphql import build_schema, graphql_sync
 from connectors import graphql, rest
 from connectors.base import Explained, Failure, Faulty, RecordRequest, Subject
 from tests.connectors.asking import ACME, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
+from tests.connectors.rest_source import config, row
 from tests.connectors.servers import Handler, Request, always, answer, serve
-from tests.connectors.test_rest import config, row
 from tests.connectors.test_rest_xml import XML, notice
 
 ROOT = {"records": None, "one_record": True}

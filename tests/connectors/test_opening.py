@@ -20,8 +20,8 @@ from connectors.http.pooled_transport import PooledTransport, ending
 from connectors.http.transport import TransportOptions
 from connectors.prompt.fan import asked
 from tests.connectors.asking import ask, connected
+from tests.connectors.rest_source import config, row
 from tests.connectors.servers import always, answer, serve
-from tests.connectors.test_rest import config, row
 
 ORIGIN = "https://tax.example:8443"
 USUAL = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"

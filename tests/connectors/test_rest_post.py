@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from connectors import rest
 from connectors.base import Explained, Failure, RecordRequest, Subject
 from tests.connectors.asking import ACME, BETA, SHAPES, ask, connected, fault, fetch, places, told, written
+from tests.connectors.rest_source import ARREARS, config, row
 from tests.connectors.servers import Handler, Request, always, answer, hang_up, serve
-from tests.connectors.test_rest import ARREARS, config, row
 
 POST: dict[str, Any] = {
     "method": "POST",

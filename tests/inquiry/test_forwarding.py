@@ -19,9 +19,9 @@ from gateway.inquiry.fetch import Fetcher, may_be_sent
 from gateway.inquiry.types import Declaration, Permit
 from gateway.rules.files.purposes import FORWARD
 from tests.connectors.asking import ACME, SHAPES, places, written
+from tests.connectors.rest_source import config as rest_config
 from tests.connectors.servers import Server, always, answer, serve
 from tests.connectors.test_graphql import config as graphql_config
-from tests.connectors.test_rest import config as rest_config
 from tests.connectors.xroad.test_xroad import config as xroad_config
 from tests.rules.policies import shipped
 from tests.world import Ask, Case, World, new_subject

@@ -14,8 +14,7 @@ from joserfc.jwk import RSAKey
 from gateway.config.oauth import IssuerSettings
 from gateway.errors import IssuerUnavailable
 from gateway.identity.issuers import Ages, Issuer
-from tests.connectors.servers import serve
-from tests.connectors.test_transport import ENDLESS, endlessly
+from tests.connectors.servers import ENDLESS, endlessly, serve
 from tests.inquiry.authenticating import Gate
 from tests.inquiry.issuer import TestIssuer
 

@@ -24,9 +24,9 @@ from tests.configured import secret
 from tests.connectors.asking import ACME, ANN, BETA, SHAPES, written
 from tests.connectors.certificates import Authority
 from tests.connectors.files import delivering
+from tests.connectors.rest_source import ARREARS, AWARDS, row
 from tests.connectors.servers import Handler, Request, answer, serve
 from tests.connectors.test_graphql import ENTITIES, QUERY, executed, mapped, party
-from tests.connectors.test_rest import ARREARS, AWARDS, row
 from tests.connectors.test_sql import DATASETS
 from tests.connectors.xroad import test_xroad
 from tests.connectors.xroad.simulator import SecurityServers

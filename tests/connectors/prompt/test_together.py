@@ -13,8 +13,8 @@ from connectors.base import Answers, Connector, Failure
 from connectors.mapping.decoding import Decoder
 from tests.connectors.asking import ACME, BETA, ask, connected, fetch
 from tests.connectors.prompt.test_question import sent as sent  # a fixture
+from tests.connectors.rest_source import config, row
 from tests.connectors.servers import Handler, Request, answer, hang_up, serve, silent
-from tests.connectors.test_rest import config, row
 from tests.waiting import until_async
 
 ALL = ask("arrears", "period", ACME, BETA), ask("awards", "title", ACME, BETA)

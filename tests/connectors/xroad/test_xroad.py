@@ -13,8 +13,8 @@ import pytest
 from connectors import xroad
 from connectors.base import Connector, Examined, Failure, Fault, Subject
 from tests.connectors.asking import ACME, BETA, SHAPES, ask, connected, fetch, places, told, written
+from tests.connectors.rest_source import ARREARS, AWARDS, row
 from tests.connectors.servers import Request, Server, serve
-from tests.connectors.test_rest import ARREARS, AWARDS, row
 from tests.connectors.xroad.simulator import Identifier, SecurityServers
 
 CLIENT = ("EE", "GOV", "70000001", "gateway")

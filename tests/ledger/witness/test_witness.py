@@ -28,8 +28,7 @@ from gateway.ledger.proof.note import Cosigner, Signer, b64, note_body, open_not
 from gateway.ledger.verify.published.assurance import published, read_checkpoint
 from gateway.ledger.verify.published.tile_client import TileLog
 from gateway.ledger.witness.server import RequestRefused, Witness, application
-from tests.connectors.servers import always, answer, serve, zeros
-from tests.connectors.test_transport import ENDLESS, endlessly
+from tests.connectors.servers import ENDLESS, always, answer, endlessly, serve, zeros
 from tests.ledger import served
 from tests.ledger.support import AT, BY, KEY, ORIGIN, VERIFIERS, opened, refused, store_in
 from tests.waiting import until_async
