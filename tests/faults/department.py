@@ -18,21 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue.load import load
-from tests.faults.moods import (
-    COPIES,
-    ENTITIES,
-    GRAPHQL,
-    HANG_UP,
-    MOODS,
-    PAGED,
-    STREAMS,
-    TOKENS,
-    Asked,
-    Sent,
-    Stream,
-    Write,
-    answer,
-)
+from tests.faults.moods import ENTITIES, GRAPHQL, HANG_UP, MOODS, PAGED, Asked, answer
+from tests.faults.streams import COPIES, STREAMS, TOKENS, Sent, Stream, Write
 from tests.faults.ways import X_ROAD, XML, in_xml, of_x_road, signed
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"

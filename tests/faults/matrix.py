@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from tests.faults.kinds import ALL, DATABASES, KINDS, LICENCES, Kinds, expected, selection
-from tests.faults.moods import COPIES
+from tests.faults.streams import COPIES
 from tests.faults.table import FAULTS, codes
 from tests.faults.table import TIMEOUT as TOO_LATE
 from tests.mariadb import MariaDB, mariadb

@@ -27,7 +27,8 @@ import msgspec
 
 from tests.faults.kinds import ALL, Kinds, expected
 from tests.faults.matrix import ask, processes
-from tests.faults.moods import COPIES, ENDLESS, MOODS
+from tests.faults.moods import MOODS
+from tests.faults.streams import COPIES, ENDLESS
 
 CLIENTS = 4
 MOOD = 5.0

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from tests.faults.delivered import MOODS as DELIVERED
 from tests.faults.delivered import NOTHING
-from tests.faults.moods import COPIES, ENDLESS, ENTITIES, GRAPHQL, MOODS, PAGED, STREAMS, TOKENS, WHOSE
+from tests.faults.moods import ENTITIES, GRAPHQL, MOODS, PAGED, WHOSE
+from tests.faults.streams import COPIES, ENDLESS, STREAMS, TOKENS
 from tests.faults.views import COLUMNS
 from tests.faults.ways import X_ROAD, XML
 

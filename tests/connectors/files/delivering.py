@@ -38,6 +38,7 @@ SHAPES = {
     ),
     "awards": DatasetShape("awards", {"title": FieldType.STRING}, SCHEMES),
 }  # fmt: skip
+ALL = " ".join(SHAPES["arrears"].fields)
 DATASETS: dict[str, Any] = {
     "arrears": {
         "record": {
@@ -195,6 +196,11 @@ def usual(
 def only(name: str, form: str, content: bytes, rows: int) -> dict[str, tuple[str, str, bytes, int]]:
     """The usual delivery, with other arrears."""
     return {name: ("arrears", form, content, rows), "awards.jsonl": usual()["awards.jsonl"]}
+
+
+def dialect(**csv: Any) -> dict[str, Any]:
+    """The usual datasets, whose CSV is marked so."""
+    return {**DATASETS, "arrears": {**DATASETS["arrears"], "csv": csv}}
 
 
 @contextmanager

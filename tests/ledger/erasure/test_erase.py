@@ -8,28 +8,24 @@ import csv
 import datetime
 import getpass
 import json
-import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from connectors.base import Subject
-from gateway import cli
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.parts import split
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.erasure import erase
-from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
 from gateway.storage import destruction
 from gateway.storage.migrating import migrate_store
-from gateway.storage.subjects import erasure, facts
+from gateway.storage.subjects import facts
 from tests import configured
+from tests.ledger.erasure.erasing import LEI, OTHER, Desk, desk, files, told
 from tests.ledger.support import (
     AT,
     BY,
@@ -39,92 +35,12 @@ from tests.ledger.support import (
     disclosed,
     opened,
     receipt_of,
-    recipients_found,
-    refused,
     store_in,
 )
-from tests.watch.looks import POLICIES
 
-BACKUPS = {"backups": "P35D"}
+__all__ = ["desk"]
+
 OLD = Path(__file__).parents[2] / "vectors" / "store-v1" / "store.sql"
-LEI = f"{SUBJECT.scheme}:{SUBJECT.value}"
-OTHER = ("LEI", "969500T3MBS4SQAMHJ45")
-
-
-class Desk:
-    """Where people work: a folder with a store of some inquiries, and its configuration."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys = folder, capsys
-        self.config = folder / "gateway.yaml"
-
-    def run(self, *arguments: object) -> int:
-        """Run the command line; `out` and `err` are what it printed."""
-        status = cli.main([str(argument) for argument in arguments])
-        self.out, self.err = self._capsys.readouterr()
-        return status
-
-    def __call__(self, *arguments: object) -> int:
-        return self.run("ledger", *arguments, "--config", self.config)
-
-    def request(self, subject: str = LEI) -> str:
-        asked = ("erase", "request", "--subject", subject, "--by", "A. Clerk", "--reason", "court order 7")
-        assert self(*asked) == 0, self.err
-        recipients_found(store_in(self.folder))
-        return self.out.split()[2].rstrip(",")
-
-    def approve(self, id_: str, *more: object, by: str = "B. Judge") -> int:
-        return self("erase", "approve", id_, "--by", by, *more)
-
-    def verify(self) -> None:
-        assert self.run("ledger", "verify", "--config", self.config) == 0, self.err
-        assert self.run("ledger", "verify", "--config", self.config, "--sample", "1000") == 0, self.err
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    private = key_files.generate(tmp_path / "ledger.key")
-    key_files.write_verifiers(tmp_path / "ledger.pub", private, ORIGIN, [ROOT, "1", "2", "3", "commands"])
-    store = store_in(tmp_path)
-    async with opened(store, private=private, registered=True) as ledger:
-        (tmp_path / "answer.json").write_bytes(await disclosed(ledger, 1))
-        await refused(ledger, 2)
-        await about_two(ledger)
-    store.close()
-    configured.write(tmp_path, ledger=BACKUPS)
-    shutil.copytree(POLICIES, tmp_path / "policies", dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
-    return Desk(tmp_path, capsys)
-
-
-async def about_two(ledger: Ledger) -> None:
-    """An inquiry about the subject and another one."""
-    told = entries.Inquiry(
-        v=entries.VERSION,
-        id="inquiry-3",
-        at=AT,
-        requester=entries.Who(*BY),
-        grant=None,
-        declaration=entries.Declared("LICENCE_RENEWAL", case="LR-3"),
-        rule_set="5ec0de",
-        obligations=[],
-        disclosed=[
-            entries.Disclosed("organisation", scheme, value, [entries.Dataset("tax-arrears", ("amount",), [f"{n}@1"])])
-            for n, (scheme, value) in enumerate([(SUBJECT.scheme, SUBJECT.value), OTHER])
-        ],
-    )
-    parts = split(told)
-    await ledger.append(parts.told, parts.oversight, AT, BY, (), parts.subjects)
-
-
-def told(folder: Path) -> Iterator[entries.Told]:
-    store = store_in(folder)
-    with contextlib.closing(store.reader()) as reader:
-        for head in read.heads(reader):
-            for each in read.read_entries(reader, head.id, 0, head.size):
-                yield each.read_told()
-    store.close()
 
 
 # Two people
@@ -313,111 +229,6 @@ async def test_receipts_of_erased_entries_are_still_served(desk: Desk) -> None:
     assert "a subject that was erased" in desk.out
     answer = json.loads((desk.folder / "answer.json").read_bytes())
     assert receipt_of((desk.folder / "answer.json").read_bytes()) == answer["extensions"]["inquiry"]["receipt"]
-
-
-# Backups
-
-
-def files(folder: Path) -> list[Path]:
-    return [folder / f"ledger.db{end}" for end in ("", "-wal", "-shm") if (folder / f"ledger.db{end}").exists()]
-
-
-def copy(folder: Path, to: Path) -> None:
-    to.mkdir(exist_ok=True)
-    for file in files(folder):
-        shutil.copy(file, to)
-
-
-def restore(folder: Path, of: Path) -> None:
-    for file in files(folder):
-        file.unlink()
-    for file in files(of):
-        shutil.copy(file, folder)
-
-
-def test_keys_that_came_back_are_found_and_destroyed_again(desk: Desk) -> None:
-    """Part of a backup, the table of keys, was put back: the ledger has the erasure's entry."""
-    copy(desk.folder, desk.folder / "backup")
-    id_ = desk.request()
-    assert desk.approve(id_) == 0
-    with contextlib.closing(sqlite3.connect(desk.folder / "ledger.db", isolation_level=None)) as connection:
-        connection.execute("ATTACH ? AS backup", (str(desk.folder / "backup" / "ledger.db"),))
-        connection.execute("DELETE FROM main.subject_key")
-        connection.execute("INSERT INTO main.subject_key SELECT * FROM backup.subject_key")
-    assert desk.run("ledger", "verify", "--config", desk.config, "--sample", "1") == 1
-    assert "is there again" in desk.err
-    assert desk.run("ledger", "verify", "--config", desk.config) == 1
-    assert f"is there again, as after the restore of a backup; run `dutybound ledger erase again {id_}`" in desk.err
-    assert desk("erase", "again", id_, "--by", "D. Operator") == 0
-    assert f"erased: erasure {id_}, entry" in desk.out
-    desk.verify()
-    assert SUBJECT.value not in str(list(told(desk.folder)))
-    done = [each for each in told(desk.folder) if isinstance(each, entries.Erasure)]
-    assert [each.reason for each in done] == ["court order 7", "again, by D. Operator: court order 7"]
-    assert {each.by for each in done} == {"B. Judge"}
-
-
-@pytest.mark.parametrize("requested", [False, True])
-def test_a_store_from_before_the_erasure_forgets_by_its_receipt(desk: Desk, requested: bool) -> None:
-    if not requested:
-        copy(desk.folder, desk.folder / "backup")
-    id_ = desk.request()
-    if requested:
-        copy(desk.folder, desk.folder / "backup")
-    assert desk.approve(id_) == 0
-    restore(desk.folder, desk.folder / "backup")
-    assert SUBJECT.value in str(list(told(desk.folder)))
-    assert desk("erase", "again", id_, "--by", "D. Operator") == 1
-    assert "where the store lost it, name its receipt" in desk.err
-    receipt = desk.folder / f"erasure-{id_}.receipt"
-    assert desk("erase", "again", "--receipt", receipt, "--by", "D. Operator") == 0
-    desk.verify()
-    assert SUBJECT.value not in str(list(told(desk.folder)))
-    store = store_in(desk.folder)
-    [row] = erasure.requests(store.engine)
-    store.close()
-    assert (row.id, row.state, row.subject, row.by, row.decided_by) == (id_, "done", None, "A. Clerk", "B. Judge")
-
-
-def test_several_erasures_are_repeated_by_their_receipts_at_once(desk: Desk) -> None:
-    copy(desk.folder, desk.folder / "backup")
-    ids = [desk.request(subject) for subject in (LEI, ":".join(OTHER))]
-    assert [desk.approve(id_) for id_ in ids] == [0, 0]
-    restore(desk.folder, desk.folder / "backup")
-    receipts = [desk.folder / f"erasure-{id_}.receipt" for id_ in ids]
-    (desk.folder / "forged").write_text(receipts[1].read_text().replace("extra A", "extra B"))
-    again = ("erase", "again", "--by", "D. Operator", "--receipt", *receipts)
-    assert desk(*again, desk.folder / "forged") == 1
-    assert "forged`: " in desk.err
-    assert {SUBJECT.value, OTHER[1]} <= names(desk), "nothing was erased before all were proved"
-    assert desk(*again, "--out", "one") == 2
-    assert desk(*again, receipts[0]) == 0, desk.err
-    assert [f"erased: erasure {id_}" in desk.out for id_ in ids] == [True, True]
-    assert f"nothing to do: none of the keys of erasure {ids[0]} is in this store" in desk.out
-    assert not {SUBJECT.value, OTHER[1]} & names(desk)
-    assert desk(*again) == 0
-    assert desk.out.count("nothing to do") == 2
-    desk.verify()
-
-
-def names(desk: Desk) -> set[str]:
-    """Those of both subjects that the ledger can be read to name."""
-    page = str(list(told(desk.folder)))
-    return {value for value in (SUBJECT.value, OTHER[1]) if value in page}
-
-
-def test_only_a_receipt_of_this_ledger_is_believed(desk: Desk, tmp_path: Path) -> None:
-    copy(desk.folder, desk.folder / "backup")
-    id_ = desk.request()
-    assert desk.approve(id_) == 0
-    restore(desk.folder, desk.folder / "backup")
-    receipt = desk.folder / f"erasure-{id_}.receipt"
-    (desk.folder / "forged").write_text(receipt.read_text().replace("extra A", "extra B"))
-    (desk.folder / "another").write_text(receipt_of((desk.folder / "answer.json").read_bytes()))
-    for name, said in (("forged", "does not verify"), ("another", "not that of an erasure")):
-        assert desk("erase", "again", "--receipt", desk.folder / name, "--by", "D. Operator") == 1
-        assert said in desk.err
-    assert SUBJECT.value in str(list(told(desk.folder)))
 
 
 # Entries of version 1

@@ -17,7 +17,7 @@ from gateway.ledger.log.operator import ActRefused
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.storage.subjects import erasure as kept
-from tests.ledger.erasure.test_erase import LEI, Desk, desk, told
+from tests.ledger.erasure.erasing import LEI, Desk, desk, told
 from tests.ledger.support import SUBJECT, opened, store_in
 
 __all__ = ["desk"]
