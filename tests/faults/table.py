@@ -1,7 +1,7 @@
 """The faults of the matrix, by kind of connector, each with the codes that it may have: one of them, and no other.
 
-A fault without a code is none: the data come whole all the same. What a fault is stands in `tests.faults.moods` for
-departments over HTTP, and in `tests.faults.views` for databases.
+A fault without a code is none: the data come whole all the same. What a fault is stands in `tests.faults.moods` and
+`tests.faults.streams` for departments over HTTP, and in `tests.faults.views` for databases.
 """
 
 from __future__ import annotations
