@@ -7,7 +7,8 @@ import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, text
+from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import PastIncomplete
 from gateway.ledger.projections import lookups, positions
@@ -15,7 +16,9 @@ from gateway.ledger.projections.lookups import by_official, by_requester_and_pur
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.recipients import Raced, raced, recipients, sizes
 from gateway.ledger.stored import read
+from gateway.storage import destruction
 from gateway.storage.port import Reader, Store
+from gateway.storage.projections import counted as counts
 from gateway.storage.projections import projecting as kept
 from gateway.storage.projections import tables
 from gateway.storage.projections.tables import DROPPING, NAMES
@@ -232,6 +235,34 @@ async def test_of_an_erased_subject_nothing_is_written(store: Store) -> None:
     with contextlib.closing(store.reader()) as reader:
         assert who_looked(reader, SUBJECT.scheme, SUBJECT.value, exact=True).places == []
         assert len(who_looked(reader, OTHER.scheme, OTHER.value, exact=True).places) == 1
+
+
+@pytest.mark.parametrize("own", ["1", "2", None], ids=["in its shard", "in another", "nothing destroyed"])
+async def test_keys_destroyed_after_they_were_read_are_noticed_whichever_shard_says_so(
+    store: Store, own: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projector, looked_up = Projector(store), list[object]()
+    gone = kept._gone
+    monkeypatch.setattr(kept, "_gone", lambda *of: looked_up.append(of) or gone(*of))
+    async with opened(store) as ledger, opened(store) as other:
+        await disclosed_pair(ledger, 1)
+        await disclosed_pair(ledger, 2)
+        await disclosed_pair(other, 3)
+        taken = projector.read()
+        assert taken is not None
+        assert len(taken[1]) == 2
+        keys = destruction.keys_of(store.engine, SUBJECT.scheme, SUBJECT.value)
+        with store.engine.begin() as connection:
+            for statement in destruction.destroying(store.engine, own, keys, text("SELECT 1")) if own else ():
+                assert isinstance(statement, ClauseElement)
+                connection.execute(statement)
+        assert projector.write(*taken)
+        assert bool(looked_up) is bool(own)
+    assert {row[0] in keys for row in rows(store)["received"]} == ({False} if own else {False, True})
+    with store.engine.connect() as connection:
+        digests = counts.Digests(counts.current(connection).secret)
+        of = connection.execute(select(counts.counted.c.subject)).scalars()
+        assert (digests.subject(SUBJECT.scheme, SUBJECT.value) in set(of)) is not bool(own)
 
 
 async def test_dropped_and_built_again_it_is_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,10 @@ class Stopped(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The next entries to take: of which shard, into which projections, from where to where."""
+    """The next entries to take: of which shard, into which projections, from where to where.
+
+    `erasures` are those of every shard, by id, in the snapshot that they are read from.
+    """
 
     shard: int
     name: str
@@ -64,6 +67,7 @@ class Work(NamedTuple):
     first: int
     last: int
     behind: int
+    erasures: tuple[tuple[int, int], ...] = ()
 
 
 class Projector:
@@ -191,6 +195,7 @@ class Projector:
         self._floor = max((head.floor for head in heads), default=0)
         at |= self._passed_over(reader, heads, at)
         found: list[Work] = []
+        erasures = tuple([(head.id, head.erasures) for head in heads])
         self.behind = 0
         for head in heads:
             mine = {name: at[name, head.id] for name in NAMES if at.get((name, head.id), DROPPING) != DROPPING}
@@ -200,7 +205,7 @@ class Projector:
             self.behind += head.size - first
             names = tuple(name for name, next_ in mine.items() if next_ == first)
             last = min(head.size, first + self._batch, *(next_ for next_ in mine.values() if next_ > first))
-            found.append(Work(head.id, head.name, names, first, last, head.size - first))
+            found.append(Work(head.id, head.name, names, first, last, head.size - first, erasures))
         return self._in_turn(found)
 
     def _in_turn(self, found: Sequence[Work]) -> Work | None:
@@ -250,19 +255,18 @@ class Projector:
             with self._store.engine.connect() as connection:
                 self._digests = Digests(counts.current(connection).secret)
         rows = made.rows_of(taken, self._requester, work.name, self._digests, work.names)
-        raced = changes and "received" in work.names
-        return rows._replace(raced=made.raced_of(taken, changes)) if raced else rows
+        raced = made.raced_of(taken, changes) if changes and "received" in work.names else ()
+        return rows._replace(raced=raced, erasures=work.erasures)
 
     def _changes(self, work: Work, taken: Sequence[Seen]) -> Changes:
         """What changed, after the facts of these entries, about the subjects of which they disclosed records."""
-        low: int | None = None
-        subjects: set[tuple[str, str]] = set()
-        for seen in taken if "received" in work.names else ():
-            if seen.given and seen.facts is not None:
-                low = seen.facts if low is None else min(low, seen.facts)
-                subjects.update((each.scheme, each.value) for each in seen.given)
+        if "received" not in work.names:
+            return {}
+        disclosed = [seen for seen in taken if seen.given and seen.facts is not None]
         found: dict[tuple[str, str], list[Changed]] = {}
-        if low is not None:
+        if disclosed:
+            low = min([seen.facts for seen in disclosed if seen.facts is not None])
+            subjects = ((each.scheme, each.value) for seen in disclosed for each in seen.given)
             for each in kept.changes_since(self._store.engine, low, subjects):
                 found.setdefault((each.scheme, each.value), []).append(each)
         return found
