@@ -85,6 +85,50 @@ class Count(NamedTuple):
     subjects: Sequence[tuple[int, str, str]]
 
 
+class Disclosing(Protocol):
+    """What an answer disclosed of one dataset, as `entries.Dataset` has it, whose `fields` need only be encoded."""
+
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def fields(self) -> object: ...
+    @property
+    def records(self) -> list[str]: ...
+    @property
+    def until(self) -> list[int | None]: ...
+    @property
+    def since(self) -> list[int | None]: ...
+
+
+class Purposeful(Protocol):
+    """Something with a purpose, as `entries.Declared`."""
+
+    @property
+    def purpose(self) -> str: ...
+
+
+class Answered(Protocol):
+    """An inquiry, as far as it is counted."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def at(self) -> datetime.datetime: ...
+    @property
+    def declaration(self) -> Purposeful: ...
+
+
+class Declaring(Protocol):
+    """What an inquiry declared of itself, as far as it is counted by that."""
+
+    @property
+    def case(self) -> str | None: ...
+    @property
+    def reference(self) -> str | None: ...
+    @property
+    def request(self) -> bytes: ...
+
+
 class FactChange(Protocol):
     """A fact and the numbers of its changes, as `gateway.storage.projections.projecting.Changed` has it."""
 
@@ -121,8 +165,11 @@ def visible(told: entries.Told | None, oversight: entries.Oversight | None, at: 
     shown = isinstance(told, _OPERATION) or (isinstance(told, entries.View) and bool(told.parts))
     if isinstance(told, entries.Acted):
         shown = told.what in CHANGES or told.what in RECALLS or at_counter(told)
-    if oversight is None or not shown:
-        return NEVER
+    return NEVER if oversight is None or not shown else visible_to_it(oversight, at)
+
+
+def visible_to_it(oversight: entries.Oversight, at: int) -> int | None:
+    """As `visible`, of an entry that is shown."""
     if oversight.secret_until is None:
         return None
     ends = (oversight.secret_until - _EPOCH) // _MICROSECOND
@@ -153,15 +200,20 @@ def given(told: entries.Told | None) -> list[Given]:
         return []
     found = []
     for place, subject in enumerate(told.disclosed):
-        shares: list[tuple[object, ...]] = []  # as `Share`s are encoded
-        for each in subject.datasets:
-            if each.records:
-                start = len(each.dataset) + 1
-                days = (each.until, each.since) if each.until or each.since else ()
-                shares.append((each.dataset, each.fields, [record[start:] for record in each.records], *days))
-        if shares:
-            found.append(Given(place, subject.scheme, subject.value, _encode(shares)))
+        if shares := shares_of(subject.datasets):
+            found.append(Given(place, subject.scheme, subject.value, shares))
     return found
+
+
+def shares_of(datasets: Iterable[Disclosing]) -> bytes:
+    """What was disclosed of a subject, as `decode` reads it; empty where no record was."""
+    shares: list[tuple[object, ...]] = []  # as `Share`s are encoded
+    for each in datasets:
+        if each.records:
+            start = len(each.dataset) + 1
+            days = (each.until, each.since) if each.until or each.since else ()
+            shares.append((each.dataset, each.fields, [record[start:] for record in each.records], *days))
+    return _encode(shares) if shares else b""
 
 
 def displays(shares: Iterable[Share]) -> Iterator[tuple[str, int, int]]:
@@ -179,11 +231,18 @@ def count(told: entries.Told | None, oversight: entries.Oversight | None) -> Cou
     """What an inquiry counts, of those of its subjects that were not erased; None where it does not count."""
     if not isinstance(told, entries.Inquiry) or oversight is None or not told.counted:
         return None
-    declared = told.declaration
-    places = {(each.scheme, each.value): place for place, each in enumerate(told.disclosed) if each != entries.ERASED}
-    subjects = [(place, *named) for named, place in places.items()]
+    named = [(place, each.scheme, each.value) for place, each in enumerate(told.disclosed) if each != entries.ERASED]
+    return count_of(told, told.declaration, oversight, named)
+
+
+def count_of(
+    told: Answered, declared: Declaring, oversight: entries.Oversight, named: Iterable[tuple[int, str, str]]
+) -> Count:
+    """What an inquiry that counts is counted by; `named` are place, scheme and value of its subjects."""
+    places = {(scheme, value): place for place, scheme, value in named}
+    subjects = [(place, *subject) for subject, place in places.items()]
     return Count(
-        *(told.id, (told.at - _EPOCH) // _MICROSECOND, declared.purpose, oversight.official),
+        *(told.id, (told.at - _EPOCH) // _MICROSECOND, told.declaration.purpose, oversight.official),
         *(declared.case, declared.reference, declared.request, subjects),
     )
 
@@ -214,7 +273,12 @@ def official(told: entries.Told | None, oversight: entries.Oversight | None) -> 
 
     Nor whom no token can name any more (`is_name`): nobody can ask for theirs, and a store may not take the name.
     """
-    if oversight is None or oversight.by_subject or not isinstance(told, _OPERATION):
+    return None if oversight is None or not isinstance(told, _OPERATION) else asked_by(oversight)
+
+
+def asked_by(oversight: entries.Oversight) -> str | None:
+    """As `official`, of an inquiry."""
+    if oversight.by_subject:
         return None
     named = oversight.official or NO_OFFICIAL
     return named if named == NO_OFFICIAL or is_name(named) else None

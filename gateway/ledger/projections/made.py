@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,11 @@ def rows_of(
     """What entries of a shard give these projections, by themselves: all but `displayed`, and `raced`, which depends on
     the facts at the time. `requester` gives the id of an issuer and a client."""
     made: dict[str, Any] = {}
-    back = [(seen, answer) for seen in taken if (answer := _not_released(seen, shard)) is not None]
+    back = [
+        (seen, answer)
+        for seen in taken
+        if seen.taken_back is not None and (answer := _not_released(seen, shard)) is not None
+    ]
     if "looked" in names:
         made["looked"] = [
             (subject, seen.at, seen.id, seen.visible, seen.named) for seen in taken for subject in seen.looked
@@ -53,8 +58,7 @@ def rows_of(
         ]
         made["not_released"] = [(answer, seen.id) for seen, answer in back]
     if "counted" in names:
-        both = [each for seen in taken for each in _counted(seen, digests)]
-        made["counted"], made["counted_under"] = [row for row, _ in both], [key for _, key in both]
+        made["counted"], made["counted_under"] = _counted(taken, digests)
     return Rows(**made)
 
 
@@ -78,16 +82,20 @@ def _not_released(seen: Seen, shard: str) -> int | None:
     return None if index is None else (seen.id >> SHARD_BITS << SHARD_BITS) + index
 
 
-def _counted(seen: Seen, digests: Digests) -> list[tuple[Row, int]]:
-    """The rows of `counted`, each with the key of its subject."""
-    count, by, keys = seen.counts, seen.by, seen.keys
-    if count is None or by is None:
-        return []
-    requester, inquiry = digests.requester(count.purpose, *by), digests.inquiry(count.id)
-    official, case = digests.official(count.purpose, *by, count.official), digests.about_case(count.case)
-    retry = digests.retry(count.official, count.reference, count.request)
-    rest = (requester, count.at, seen.id, inquiry, official, case, retry)
-    return [
-        (Row(digests.subject(scheme, value), *rest), keys[place] if keys else WITHOUT_KEY)
-        for place, scheme, value in count.subjects
-    ]
+def _counted(taken: Sequence[Seen], digests: Digests) -> tuple[list[Row], list[int]]:
+    """The rows of `counted`, and of each the key of its subject."""
+    rows: list[Row] = []
+    under: list[int] = []
+    of_subject = functools.cache(digests.subject)
+    for seen in taken:
+        count, by, keys = seen.counts, seen.by, seen.keys
+        if count is None or by is None:
+            continue
+        requester, inquiry = digests.requester(count.purpose, *by), digests.inquiry(count.id)
+        official, case = digests.official(count.purpose, *by, count.official), digests.about_case(count.case)
+        retry = digests.retry(count.official, count.reference, count.request)
+        for place, scheme, value in count.subjects:
+            subject = of_subject(scheme, value)
+            rows.append(Row(subject, requester, count.at, seen.id, inquiry, official, case, retry))
+            under.append(keys[place] if keys else WITHOUT_KEY)
+    return rows, under

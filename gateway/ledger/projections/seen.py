@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.projections import extract
+from gateway.ledger.projections.quick import Quick, Seen
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
 from gateway.storage.tables import SHARD_BITS, micros
 
-
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """What the projections take from one entry; nothing else of it is kept while a batch is read.
-
-    `by` is the requester (issuer, client), None where its period's key was destroyed; `looked` are the subjects that it
-    names, and `visible` when they are shown it; `taken_back` says that an earlier answer was not released; `others`
-    that others than the subject itself were told.
-    """
-
-    id: int
-    at: int
-    keys: tuple[int, ...]
-    looked: Sequence[int]
-    by: tuple[str, str] | None
-    facts: int | None
-    given: Sequence[extract.Given]
-    purpose: str | None
-    official: str | None
-    taken_back: entries.NotReleased | None
-    counts: extract.Count | None
-    visible: int | None
-    named: int | None
-    others: bool = False
+__all__ = ["Seen", "seen_from", "seen_of"]
 
 
 def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: entries.Oversight | None) -> Seen:
@@ -61,17 +40,34 @@ def seen_of(entry: StoredEntry, at: int, told: entries.Told | None, oversight: e
 
 def seen_from(reader: Reader, shard: int, first: int, last: int) -> Iterator[Seen]:
     """The entries from `first` up to `last`; raises `VerificationFailed` at one that cannot be read."""
-    expected = first
-    for entry in read.read_entries(reader, shard, first, last - first):
-        if entry.index != expected:
+    base = shard << SHARD_BITS
+    expected = base + first
+    for seen in _seen_in(reader, expected, base + last):
+        if seen.id != expected:
             break
         expected += 1
-        told = oversight = None
-        if entry.told is not None and entry.oversight is not None:
-            try:
-                told, oversight = entry.read_told(), entries.read_oversight(entry.oversight.general.body)
-            except ValueError as error:
-                raise VerificationFailed(f"entry {entry.index}: {error}") from error
-        yield seen_of(entry, micros(entry.at), told, oversight)
-    if expected < last:
-        raise VerificationFailed(f"entry {expected} is missing")
+        yield seen
+    if expected < base + last:
+        raise VerificationFailed(f"entry {expected - base} is missing")
+
+
+def _seen_in(reader: Reader, first: int, last: int) -> Iterator[Seen]:
+    keys: dict[int, read.SubjectKey] = {}
+    ciphers: dict[int, AESGCM] = {}
+    quick = Quick(keys, ciphers)
+    for page in read.pages(reader, first, last):
+        laid = read.laid_in(page)
+        named = {segment.key for segments in laid for segment in segments or ()}
+        keys |= read.subject_keys(reader, named - keys.keys())
+        for row, segments in zip(page, laid, strict=True):
+            yield quick.seen(row, segments) or whole(read.entry_of(row, segments, keys, ciphers))
+
+
+def whole(entry: StoredEntry) -> Seen:
+    told = oversight = None
+    if entry.told is not None and entry.oversight is not None:
+        try:
+            told, oversight = entry.read_told(), entries.read_oversight(entry.oversight.general.body)
+        except ValueError as error:
+            raise VerificationFailed(f"entry {entry.index}: {error}") from error
+    return seen_of(entry, micros(entry.at), told, oversight)

@@ -80,13 +80,25 @@ def seal_subject(
 
 def unseal_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> tuple[Part, Part]:
     """The told and the oversight part of one subject; raises `ValueError` as `unseal` does."""
+    plain, end = _open_segment(key, segment, entry, place)
+    told, oversight = plain[_SALTS + 4 : end], plain[end:]
+    return _new(Part, (plain[:SALT_SIZE], told)), _new(Part, (plain[SALT_SIZE:_SALTS], oversight))
+
+
+def told_of_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> bytes:
+    """The first part of `unseal_subject`, without its salt; raises `ValueError` as `unseal` does."""
+    plain, end = _open_segment(key, segment, entry, place)
+    return plain[_SALTS + 4 : end]
+
+
+def _open_segment(key: AESGCM, segment: Segment, entry: int, place: int) -> tuple[bytes, int]:
+    """What stands in a segment, and where its told part ends."""
     id_, told_digest, oversight_digest, sealed = segment
     plain = _open(key, sealed, _PLACED.pack(b"subj", entry, place, id_, told_digest, oversight_digest))
-    length = int.from_bytes(plain[_SALTS : _SALTS + 4], "big")
-    told, oversight = plain[_SALTS + 4 : _SALTS + 4 + length], plain[_SALTS + 4 + length :]
-    if len(plain) < _SALTS + 4 + length:
+    end = _SALTS + 4 + int.from_bytes(plain[_SALTS : _SALTS + 4], "big")
+    if len(plain) < end:
         raise ValueError("its payload is cut short")
-    return _new(Part, (plain[:SALT_SIZE], told)), _new(Part, (plain[SALT_SIZE:_SALTS], oversight))
+    return plain, end
 
 
 def segments(laid: bytes) -> list[Segment]:
@@ -100,7 +112,7 @@ def segments(laid: bytes) -> list[Segment]:
         if key > _LAST_KEY or len(found) > _LAST_PLACE:
             raise ValueError("its part about its subjects was altered: there is no such key or place")
         at += _SEGMENT.size
-        found.append(Segment(key, told, oversight, laid[at : at + length]))
+        found.append(_new(Segment, (key, told, oversight, laid[at : at + length])))
         at += length
     if at != len(laid):
         raise ValueError("its part about its subjects is cut short")

@@ -7,7 +7,7 @@ nothing to be there: a hole is a `VerificationFailed` that names it.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,9 +29,11 @@ __all__ = [
     "Head",
     "StoredEntry",
     "StoredTree",
+    "entry_of",
     "first_since",
     "heads",
     "own_entries",
+    "pages",
     "read_at",
     "read_entries",
     "receipt",
@@ -146,7 +148,7 @@ def read_entries(
     """
     base = shard << SHARD_BITS
     ciphers: dict[int, AESGCM] = {}
-    for page in _pages(reader, base + first, base + first + count):
+    for page in pages(reader, base + first, base + first + count):
         yield from _opened(reader, page, ciphers, known)
 
 
@@ -169,31 +171,49 @@ def _opened(
     known: dict[int, SubjectKey] | None = None,
 ) -> Iterator[StoredEntry]:
     """The entries of some rows; `ciphers` are those of periods, by the id of their key."""
-    laid = [laid_segments(row[0] & _INDEX, row[6] if row[8] is not None else None) for row in page]
+    laid = laid_in(page)
     keys = subject_keys(reader, {segment.key for segments_ in laid for segment in segments_ or ()})
     if known is not None:
         known |= keys
     for row, subjects in zip(page, laid, strict=True):
-        id_, at, leaf, key, told, oversight, _, period, secret, key_shard = row
-        shard, index = id_ >> SHARD_BITS, id_ & _INDEX
-        try:
-            if key_shard not in (shard, None):
-                raise ValueError("the key that opens it is another shard's; it was altered")
-            sides: tuple[Side | None, Side | None] = (None, None)
-            if secret is not None:
-                cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
-                opened = _open_subjects(subjects, keys, id_)
-                sides = (
-                    Side(unseal(cipher, told, TOLD, id_), opened[0]),
-                    Side(unseal(cipher, oversight, OVERSIGHT, id_), opened[1]),
-                )
-            named = tuple([segment.key for segment in subjects or ()])
-            erased = tuple([one for one in named if one not in keys])
-            yield StoredEntry(shard, index, moment(at), leaf, *sides, period or "", named, erased)
-        except (ValueError, OverflowError) as error:
-            raise VerificationFailed(f"entry {index}: {error}") from error
-        except TypeError as error:
-            raise VerificationFailed(f"entry {index}: a value of it is of another type; it was altered") from error
+        yield entry_of(row, subjects, keys, ciphers)
+
+
+def entry_of(
+    row: tuple[Any, ...],
+    subjects: Sequence[Segment] | None,
+    keys: Mapping[int, SubjectKey],
+    ciphers: dict[int, AESGCM],
+) -> StoredEntry:
+    """The entry of a row, opened: with its segments, and the keys of all of these that are there.
+
+    `ciphers` are those of periods, by the id of their key. Raises `VerificationFailed` where a payload does not open.
+    """
+    id_, at, leaf, key, told, oversight, _, period, secret, key_shard = row
+    shard, index = id_ >> SHARD_BITS, id_ & _INDEX
+    try:
+        if key_shard not in (shard, None):
+            raise ValueError("the key that opens it is another shard's; it was altered")
+        sides: tuple[Side | None, Side | None] = (None, None)
+        if secret is not None:
+            cipher = ciphers.get(key) or ciphers.setdefault(key, AESGCM(secret))
+            opened = _open_subjects(subjects, keys, id_)
+            sides = (
+                Side(unseal(cipher, told, TOLD, id_), opened[0]),
+                Side(unseal(cipher, oversight, OVERSIGHT, id_), opened[1]),
+            )
+        named = tuple([segment.key for segment in subjects or ()])
+        erased = tuple([one for one in named if one not in keys])
+        return StoredEntry(shard, index, moment(at), leaf, *sides, period or "", named, erased)
+    except (ValueError, OverflowError) as error:
+        raise VerificationFailed(f"entry {index}: {error}") from error
+    except TypeError as error:
+        raise VerificationFailed(f"entry {index}: a value of it is of another type; it was altered") from error
+
+
+def laid_in(page: Sequence[tuple[Any, ...]]) -> list[list[Segment] | None]:
+    """What each of some rows has of its subjects; raises `VerificationFailed` as `laid_segments`."""
+    return [laid_segments(row[0] & _INDEX, row[6] if row[8] is not None else None) for row in page]
 
 
 def laid_segments(index: int, laid: Any) -> list[Segment] | None:
@@ -237,7 +257,9 @@ def _cipher(id_: int, secret: bytes) -> AESGCM:
 _Opened = tuple[Part | bytes, ...] | None
 
 
-def _open_subjects(laid: list[Segment] | None, keys: dict[int, SubjectKey], entry: int) -> tuple[_Opened, _Opened]:
+def _open_subjects(
+    laid: Sequence[Segment] | None, keys: Mapping[int, SubjectKey], entry: int
+) -> tuple[_Opened, _Opened]:
     """The subjects' parts of both sides; the digest of each whose key was destroyed."""
     if laid is None:
         return None, None
@@ -251,7 +273,8 @@ def _open_subjects(laid: list[Segment] | None, keys: dict[int, SubjectKey], entr
     return tuple(told), tuple(oversight)
 
 
-def _pages(reader: Reader, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
+def pages(reader: Reader, first: int, last: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of the entries from an id up to another, of one shard; fewer where one is missing."""
     while first < last:
         end = min(first + _PAGE, last)
         rows = archived.rows(reader, first, end)
