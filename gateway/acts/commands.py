@@ -54,8 +54,12 @@ _TYPES: Mapping[str, str] = {
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `changes` and `matters` with their commands; each sets `run`: from the parsed arguments to the exit code."""
     changes = subparsers.add_parser("changes", help="changes of a department's records, for its stewards")
-    parts = changes.add_subparsers()
+    _changes(changes.add_subparsers())
+    matters = subparsers.add_parser("matters", help="what subjects filed with a department, for stewards and counters")
+    _matters(matters.add_subparsers())
 
+
+def _changes(parts: Any) -> None:
     listed = _listed(parts, "changes that were reported; those that wait for a second steward come first")
     listed.set_defaults(run=lambda given: _page(given, "changes", _CHANGE))
 
@@ -78,9 +82,8 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     _confirmed(parts, "confirm, as a second steward, a change that another one reported")
     _declined(parts, "decline a change that waits for a second steward, or take your own back: it never counts")
 
-    matters = subparsers.add_parser("matters", help="what subjects filed with a department, for stewards and counters")
-    parts = matters.add_subparsers()
 
+def _matters(parts: Any) -> None:
     listed = _listed(parts, "what was filed with the token's department; for oversight, what is overdue")
     listed.set_defaults(run=lambda given: _page(given, "matters", _MATTER))
 

@@ -51,28 +51,19 @@ def routes(
     from gateway.console.watching import rooms as watching
 
     parts = urlsplit(public_url)
-    names = Names(lambda: Named.of(rules()), texts)
     sessions = Sessions(lambda: store.engine, secrets, now)
     pages = Pages(
         texts,
-        names,
+        Names(lambda: Named.of(rules()), texts),
         parts.path.rstrip("/"),
         lambda filed, due: clock.written(rules().calendar, filed, due, now()),
         bundle,
     )
-    logins = {each.name: (each.issuer, each.client_id) for each in settings.login}
-
-    def department(login: str) -> str:
-        entry = rules().requesters.entries.get(logins.get(login, ("", "")))
-        return "" if entry is None else entry.department
-
     origin = f"{parts.scheme}://{parts.netloc}"
-    shared = Parts(pages, sessions, Api(application), now, origin, defect, department)
+    shared = Parts(pages, sessions, Api(application), now, origin, defect, _departments(settings, rules))
     known = {each.settings.issuer: each for each in issuers}
-    ways = {
-        each.name: SignIn(each, known[each.issuer], settings.audience, f"{public_url}{RETURN}", now)
-        for each in settings.login
-    }
+    back = f"{public_url}{RETURN}"
+    ways = {each.name: SignIn(each, known[each.issuer], settings.audience, back, now) for each in settings.login}
     return [
         *Entrance(shared, ways, secrets).routes(),
         *my.routes(shared),
@@ -84,3 +75,14 @@ def routes(
         *drafting.routes(shared),
         *home.nowhere(shared),
     ]
+
+
+def _departments(settings: OAuthSettings, rules: Callable[[], RuleSet]) -> Callable[[str], str]:
+    """From a login to the department whose client it is, by the rule set that is served; empty where there is none."""
+    logins = {each.name: (each.issuer, each.client_id) for each in settings.login}
+
+    def department(login: str) -> str:
+        entry = rules().requesters.entries.get(logins.get(login, ("", "")))
+        return "" if entry is None else entry.department
+
+    return department

@@ -38,6 +38,13 @@ _AGAIN = "make it again with `--statement`, and have that signed"
 
 def register(parts: Any) -> None:
     """Add these to `dutybound rules`; each sets `run`: from the parsed arguments to the exit code."""
+    _by_token(parts)
+    _status_of(parts)
+    _by_signatures(parts)
+
+
+def _by_token(parts: Any) -> None:
+    """Add the acts that a gateway is asked for."""
     propose = _asking(parts, "propose", "propose the rule set of a folder, over the one that is active")
     propose.add_argument("folder", type=Path, metavar="FOLDER", help="the policies to propose")
     propose.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered")
@@ -70,6 +77,8 @@ def register(parts: Any) -> None:
     back.add_argument("--reason", required=True, metavar="TEXT", help="why; it is entered, and oversight is notified")
     back.set_defaults(run=lambda given: _act(given, "/rules/rollback", {"epoch": given.epoch, "reason": given.reason}))
 
+
+def _status_of(parts: Any) -> None:
     text = "which rule set is active, and which process serves it since when, or why not"
     status = parts.add_parser("status", help=text)
     status.add_argument("--gateway", metavar="URL", help="where the gateway is, such as its public URL")
@@ -77,6 +86,9 @@ def register(parts: Any) -> None:
     options.config(status, None, "; without --gateway its store is asked")
     status.set_defaults(run=_status)
 
+
+def _by_signatures(parts: Any) -> None:
+    """Add what rests on signed files alone."""
     text = "activate the first rule set that people approve, by two officers' SSH signatures; once for a store"
     bootstrap = parts.add_parser("bootstrap", help=text)
     options.config(bootstrap)

@@ -33,6 +33,29 @@ PLACES = (
 )
 
 
+def _headers(script: bool, form: bool) -> dict[str, str]:
+    """What a browser is to hold a page to, with or without a script, and a form that asks."""
+    policy = [
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'" if script else "script-src 'none'",
+        "connect-src 'self'" if script else "connect-src 'none'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'self'" if form else "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
 class Frame:
     """A document frame at the address `at` (as `open/catalogue`), with the pages' style and at most one script."""
 
@@ -56,25 +79,7 @@ class Frame:
         The page asks nothing of the gateway by itself where it has no script.
         """
         up = "../" * at.count("/")
-        policy = [
-            "default-src 'none'",
-            "style-src 'self'",
-            "script-src 'self'" if script else "script-src 'none'",
-            "connect-src 'self'" if script else "connect-src 'none'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'self'" if form else "form-action 'none'",
-            "frame-ancestors 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-        ]
-        self._headers = {
-            "Content-Security-Policy": "; ".join(policy),
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
+        self._headers = _headers(bool(script), form)
         here = {each.at: " aria-current=page" if each.at == (room or at) else "" for each in PLACES}
         places = "".join(
             f'<li><a href="{up}{each.at}"{here[each.at]}>{words(f"places.{each.name}")}</a></li>' for each in PLACES

@@ -41,7 +41,7 @@ def register(
     `blockers` is what keeps a subject from being erased. Gives the commands of `ledger`, to which others add.
     """
     ledger = subparsers.add_parser("ledger", help="verify and show what the ledger proves")
-    of_ledger = parts = ledger.add_subparsers()
+    parts = ledger.add_subparsers()
 
     verify.register(
         parts.add_parser(
@@ -49,29 +49,7 @@ def register(
         )
     )
 
-    receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
-    _key(receipt, "the shard's public key, one per line where there are several", required=True)
-    receipt.add_argument("--published", type=Path, metavar="CHECKPOINT_FILE", help="a checkpoint that was published")
-    receipt.add_argument("--log", metavar="URL", help="where the gateway, or the shard, publishes its log")
-    receipt.add_argument(
-        "--registry",
-        type=Path,
-        metavar="FILE",
-        help="what `/ledger/registry` served: keys of every shard, old ones too",
-    )
-    _receipt(receipt)
-    receipt.set_defaults(run=_verify_receipt)
-
-    show = parts.add_parser("show", help="a receipt as a sheet to read and file")
-    _key(show, "the public key; without it the sheet states that nothing was verified")
-    show.add_argument("--answer", type=Path, metavar="FILE", help="the answer (JSON) whose data to check against it")
-    show.add_argument(
-        "--catalogue", type=Path, metavar="FILE", help="what `/open/catalogue` served as JSON: what ids are called"
-    )
-    show.add_argument("--html", action="store_true", help="as an HTML page that needs nothing from elsewhere")
-    _receipt(show)
-    show.set_defaults(run=_show)
-
+    _receipts(parts)
     export.register(
         parts.add_parser("export", help="evidence of a subject, a case or a period, with its proofs"), rule_set
     )
@@ -95,8 +73,38 @@ def register(
 
     witness.register(parts.add_parser("witness", help="run an independent witness that cosigns checkpoints"))
 
-    key = subparsers.add_parser("keys", help="the keys that sign the ledger, and messages to others")
-    parts = key.add_subparsers()
+    _keys(subparsers.add_parser("keys", help="the keys that sign the ledger, and messages to others").add_subparsers())
+    return parts
+
+
+def _receipts(parts: Any) -> None:
+    """Add the commands of one receipt."""
+    receipt = parts.add_parser("verify-receipt", help="check a receipt offline, and what it proves")
+    _key(receipt, "the shard's public key, one per line where there are several", required=True)
+    receipt.add_argument("--published", type=Path, metavar="CHECKPOINT_FILE", help="a checkpoint that was published")
+    receipt.add_argument("--log", metavar="URL", help="where the gateway, or the shard, publishes its log")
+    receipt.add_argument(
+        "--registry",
+        type=Path,
+        metavar="FILE",
+        help="what `/ledger/registry` served: keys of every shard, old ones too",
+    )
+    _receipt(receipt)
+    receipt.set_defaults(run=_verify_receipt)
+
+    show = parts.add_parser("show", help="a receipt as a sheet to read and file")
+    _key(show, "the public key; without it the sheet states that nothing was verified")
+    show.add_argument("--answer", type=Path, metavar="FILE", help="the answer (JSON) whose data to check against it")
+    show.add_argument(
+        "--catalogue", type=Path, metavar="FILE", help="what `/open/catalogue` served as JSON: what ids are called"
+    )
+    show.add_argument("--html", action="store_true", help="as an HTML page that needs nothing from elsewhere")
+    _receipt(show)
+    show.set_defaults(run=_show)
+
+
+def _keys(parts: Any) -> None:
+    """Add the commands of `keys`."""
     new = parts.add_parser("generate", help="a new private key, and the public keys of a ledger's shards")
     new.add_argument("--origin", required=True, metavar="NAME", help="as `ledger.origin`: `gateway.example/ledger`")
     new.add_argument(
@@ -139,7 +147,6 @@ def register(
     rotate.register(
         parts.add_parser("rotate", help="give the ledger another key; old receipts still verify, by the registry")
     )
-    return of_ledger
 
 
 def _key(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:

@@ -74,6 +74,12 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where the last checkpoint seen is remembered, one file per log; a store is only compared with it",
     )
+    _how(parser)
+    parser.set_defaults(run=run)
+
+
+def _how(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments for how much is checked, and by how many processes."""
     parser.add_argument(
         "--only-new", action="store_true", help="check only what was entered since the log was last found whole"
     )
@@ -102,7 +108,6 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of a store, check every head and so many entries at random; what people did is not compared with rows",
     )
-    parser.set_defaults(run=run)
 
 
 def _positive(text: str) -> int:

@@ -49,76 +49,104 @@ def deed(told: entries.Done | entries.OfLedger | entries.Unknown) -> Deed:
     """What an entry beside inquiries records."""
     match told:
         case entries.Unknown():
-            return Deed(
-                "What this version cannot show",
-                f"made {_unknown(told)}",
-                [("Kind", [told.name]), ("About", [name_of(each) for each in told.subjects] or ["nobody by name"])],
-                f"{told.requester.client} of {told.requester.department or told.requester.issuer or 'this gateway'}",
-                subject=next((each for each in told.subjects if each is not None), None),
-            )
+            return _unshown(told)
         case entries.View():
             return _view(told)
         case entries.Reviewed():
-            return Deed(
-                "What a person found of inquiries",
-                f"found {told.finding} {told.verdict}",
-                [("Finding", [told.finding]), ("Verdict", [told.verdict]), ("Entries", list(told.entries))],
-                told.by,
-                told.reason,
-            )
+            return _reviewed(told)
         case entries.Hold():
-            subject = subject_of(told.scheme, told.value)
-            return Deed(
-                "What is to be kept",
-                f"{told.event} hold {told.hold} on {name_of(subject)}",
-                [("Hold", [told.hold]), ("Event", [told.event]), ("About", [name_of(subject)])],
-                told.by,
-                told.reason,
-                subject,
-            )
+            return _hold(told)
         case entries.ErasureRequest():
-            subject = subject_of(told.scheme, told.value)
-            return Deed(
-                "What is to be erased",
-                f"{told.event} erasure {told.erasure} of {name_of(subject)}",
-                [("Erasure", [told.erasure]), ("Event", [told.event]), ("About", [name_of(subject)])],
-                told.by,
-                told.reason,
-                subject,
-            )
+            return _request(told)
         case entries.Erasure():
             return _erasure(told)
         case entries.Pruned():
             return _pruned(told)
         case entries.Gap():
-            known = parse_checkpoint(note_body(told.remembered)).size
-            return Deed(
-                "What happened to the ledger",
-                f"{told.shard} was sealed: the store had {told.size} entries of it, and {told.by} remembers {known}",
-                [("Root in the store", [b64(told.root)]), ("Remembered", told.remembered.splitlines())],
-                told.by,
-                told.reason,
-            )
+            return _gap(told)
         case entries.ShardChange():
-            return Deed(
-                "What happened to the ledger",
-                f"{told.shard} was {told.event} at {told.size} entries, with the key {told.key}",
-                [],
-                told.by,
-                told.reason,
-            )
+            return _change(told)
         case entries.NotReleased():
-            subject = subject_of(told.scheme, told.value)
-            return Deed(
-                "What was not released",
-                f"did not release to {told.requester.client} what inquiry {told.inquiry} has about {name_of(subject)}",
-                [("Inquiry", [told.inquiry]), ("Entry", [told.entry]), ("About", [name_of(subject)])],
-                "the gateway",
-                told.reason,
-                subject,
-            )
+            return _unreleased(told)
         case _:
             return describe_acts.deed(told)
+
+
+def _unshown(told: entries.Unknown) -> Deed:
+    return Deed(
+        "What this version cannot show",
+        f"made {_unknown(told)}",
+        [("Kind", [told.name]), ("About", [name_of(each) for each in told.subjects] or ["nobody by name"])],
+        f"{told.requester.client} of {told.requester.department or told.requester.issuer or 'this gateway'}",
+        subject=next((each for each in told.subjects if each is not None), None),
+    )
+
+
+def _reviewed(told: entries.Reviewed) -> Deed:
+    return Deed(
+        "What a person found of inquiries",
+        f"found {told.finding} {told.verdict}",
+        [("Finding", [told.finding]), ("Verdict", [told.verdict]), ("Entries", list(told.entries))],
+        told.by,
+        told.reason,
+    )
+
+
+def _hold(told: entries.Hold) -> Deed:
+    subject = subject_of(told.scheme, told.value)
+    return Deed(
+        "What is to be kept",
+        f"{told.event} hold {told.hold} on {name_of(subject)}",
+        [("Hold", [told.hold]), ("Event", [told.event]), ("About", [name_of(subject)])],
+        told.by,
+        told.reason,
+        subject,
+    )
+
+
+def _request(told: entries.ErasureRequest) -> Deed:
+    subject = subject_of(told.scheme, told.value)
+    return Deed(
+        "What is to be erased",
+        f"{told.event} erasure {told.erasure} of {name_of(subject)}",
+        [("Erasure", [told.erasure]), ("Event", [told.event]), ("About", [name_of(subject)])],
+        told.by,
+        told.reason,
+        subject,
+    )
+
+
+def _gap(told: entries.Gap) -> Deed:
+    known = parse_checkpoint(note_body(told.remembered)).size
+    return Deed(
+        "What happened to the ledger",
+        f"{told.shard} was sealed: the store had {told.size} entries of it, and {told.by} remembers {known}",
+        [("Root in the store", [b64(told.root)]), ("Remembered", told.remembered.splitlines())],
+        told.by,
+        told.reason,
+    )
+
+
+def _change(told: entries.ShardChange) -> Deed:
+    return Deed(
+        "What happened to the ledger",
+        f"{told.shard} was {told.event} at {told.size} entries, with the key {told.key}",
+        [],
+        told.by,
+        told.reason,
+    )
+
+
+def _unreleased(told: entries.NotReleased) -> Deed:
+    subject = subject_of(told.scheme, told.value)
+    return Deed(
+        "What was not released",
+        f"did not release to {told.requester.client} what inquiry {told.inquiry} has about {name_of(subject)}",
+        [("Inquiry", [told.inquiry]), ("Entry", [told.entry]), ("About", [name_of(subject)])],
+        "the gateway",
+        told.reason,
+        subject,
+    )
 
 
 def scope(looked: entries.Looked) -> str:

@@ -21,7 +21,7 @@ import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -34,6 +34,7 @@ from gateway.ledger.export.select import Chosen
 from gateway.ledger.export.titles import NONE, Titles
 from gateway.ledger.proof.leaf import Part, Side
 from gateway.ledger.proof.note import Signer
+from gateway.storage.port import Head
 
 FORMAT = "dutybound-evidence"
 VERSION = 2
@@ -138,28 +139,14 @@ def write_package(
         files[path] = FileDigest(len(content), hashlib.sha256(content).hexdigest())
         sink.write(path, content)
 
-    heads, rule_sets, pages = {}, set(), summary.Pages(view, titles)
-    count = 0
+    count, heads, rule_sets, pages = 0, {}, set(), summary.Pages(view, titles)
     for each in chosen:
-        assert each.entry.told is not None, "erased entries are not chosen"
-        assert each.entry.oversight is not None, "erased entries are not chosen"
         count += 1
         heads[each.head.name] = each.head
         if each.told.rule_set:
             rule_sets.add(each.told.rule_set)
-        name = entry_name(each.head.name, each.entry.index)
-        write(f"{name}.txt", each.receipt.encode())
-        made = EntryFile(
-            each.head.origin,
-            each.entry.index,
-            side_file(each.entry.told),
-            side_file(each.entry.oversight) if with_oversight else None,
-        )
-        write(f"{name}.json", msgspec.json.encode(made))
-        pages.add(each, name, with_oversight=with_oversight)
-    for shard, head in heads.items():
-        write(f"checkpoints/{shard}.txt", head.checkpoint.encode())
-    write("ledger.pub", "".join(f"{head.verifier}\n" for head in heads.values()).encode())
+        pages.add(each, _write_entry(write, each, with_oversight), with_oversight=with_oversight)
+    _write_heads(write, heads)
     if registry is not None:
         write(REGISTRY, registry)
     included = None
@@ -188,6 +175,26 @@ def write_package(
     sink.write(MANIFEST, content)
     sink.write(NOTE, signer.sign(note_text(content)).encode())
     return manifest
+
+
+def _write_entry(write: Callable[[str, bytes], None], chosen: Chosen, with_oversight: bool) -> str:
+    """Write an entry and its receipt; gives the name of both."""
+    entry = chosen.entry
+    assert entry.told is not None, "erased entries are not chosen"
+    assert entry.oversight is not None, "erased entries are not chosen"
+    name = entry_name(chosen.head.name, entry.index)
+    write(f"{name}.txt", chosen.receipt.encode())
+    oversight = side_file(entry.oversight) if with_oversight else None
+    made = EntryFile(chosen.head.origin, entry.index, side_file(entry.told), oversight)
+    write(f"{name}.json", msgspec.json.encode(made))
+    return name
+
+
+def _write_heads(write: Callable[[str, bytes], None], heads: Mapping[str, Head]) -> None:
+    """Write each shard's checkpoint, and the public keys of all."""
+    for shard, head in heads.items():
+        write(f"checkpoints/{shard}.txt", head.checkpoint.encode())
+    write("ledger.pub", "".join(f"{head.verifier}\n" for head in heads.values()).encode())
 
 
 def note_text(manifest: bytes) -> str:

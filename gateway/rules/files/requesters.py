@@ -171,20 +171,7 @@ def _requester(
     notices, secrets = _notices(parts["notices"], folder, told) if "notices" in parts else (None, ())
     recalls, recalling = _recalls(parts["recalls"], folder) if "recalls" in parts else (Recalls(), ())
     succeeds = _succeeds(parts["succeeds"], issuer) if "succeeds" in parts else frozenset()
-    grants: dict[str, list[Grant]] = {}
-    for item in parts["grants"].items() if "grants" in parts else []:
-        grant = _grant(item, client, catalogue, purposes)
-        if grant is not None:
-            earlier = grants.setdefault(grant.purpose, [])
-            for other in earlier:
-                if grant.valid_from <= other.valid_until and other.valid_from <= grant.valid_until:
-                    item.problem(
-                        f"overlaps another grant for {grant.purpose} ({other.valid_from} to {other.valid_until}); "
-                        "on each day one agreement holds"
-                    )
-                    break
-            numbered = f"{grant.id}#{len(earlier) + 1}" if earlier else grant.id
-            earlier.append(msgspec.structs.replace(grant, id=numbered))
+    grants = _grants(parts["grants"], client, catalogue, purposes) if "grants" in parts else ()
     if not client or not issuer:
         return None
     entry = RequesterEntry(
@@ -193,7 +180,7 @@ def _requester(
         title=title,
         department=of,
         roles=held,
-        grants=tuple(grant for several in grants.values() for grant in several),
+        grants=grants,
         registry=registry or None,
         reports_changes=reports,
         notices=notices,
@@ -201,6 +188,26 @@ def _requester(
         succeeds=succeeds,
     )
     return alias, entry, (secrets, recalling)
+
+
+def _grants(node: Node, client: str, catalogue: Catalogue, purposes: Mapping[str, Purpose]) -> tuple[Grant, ...]:
+    """The grants of a requester, by purpose; several for one purpose are numbered, and none overlaps another."""
+    grants: dict[str, list[Grant]] = {}
+    for item in node.items():
+        grant = _grant(item, client, catalogue, purposes)
+        if grant is None:
+            continue
+        earlier = grants.setdefault(grant.purpose, [])
+        for other in earlier:
+            if grant.valid_from <= other.valid_until and other.valid_from <= grant.valid_until:
+                item.problem(
+                    f"overlaps another grant for {grant.purpose} ({other.valid_from} to {other.valid_until}); "
+                    "on each day one agreement holds"
+                )
+                break
+        numbered = f"{grant.id}#{len(earlier) + 1}" if earlier else grant.id
+        earlier.append(msgspec.structs.replace(grant, id=numbered))
+    return tuple(grant for several in grants.values() for grant in several)
 
 
 def _notices(node: Node, folder: Path | None, told: bool) -> tuple[Notices | None, tuple[bytes, ...]]:

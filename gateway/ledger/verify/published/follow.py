@@ -90,9 +90,7 @@ def follow(
     if registry is not None:
         registry.check_signed(checkpoint, key)
     origin = checkpoint.origin
-    sealed = (gaps or {}).get(origin)
-    if sealed is not None and not sealed.covers(checkpoint):
-        sealed = None
+    sealed = _explained(gaps, checkpoint)
     known = memory.load(origin) if memory else LogState(VERSION, origin)
     try:
         whole = known.whole
@@ -100,21 +98,12 @@ def follow(
         cut = seen is not None and checkpoint.size < seen.size
         begun = NOTHING if cut else (known.whole if only_new else None) or known.underway or NOTHING
 
-        def remember(reached: Reached, *, done: bool) -> None:
-            nonlocal known
-            if cut and not done:
-                return  # what was seen is needed again
-            if done:
-                known = LogState(VERSION, origin, note, whole=reached)
-            elif only_new:
-                known = LogState(VERSION, origin, known.checkpoint, reached, known.underway)
-            else:
-                known = LogState(VERSION, origin, known.checkpoint, known.whole, reached)
-            if memory:
-                memory.save(known)
+        def so_far(reached: Reached) -> None:
+            if memory and not cut:  # where it was cut, what was seen is needed again
+                memory.save(_underway(known, reached, only_new))
 
         tree = TileTree(log, checkpoint.size)
-        reached = _check_entries(log, checkpoint, begun, lambda reached: remember(reached, done=False), progress)
+        reached = _check_entries(log, checkpoint, begun, so_far, progress)
         if reached.tree().root != checkpoint.root:
             if begun.size and memory:
                 memory.save(LogState(VERSION, origin, known.checkpoint))
@@ -127,7 +116,8 @@ def follow(
         elif seen is not None:
             check_extends(tree.node, seen, checkpoint, "the last checkpoint seen")
         held = hold(claims, checkpoint, tree.node, log, sealed, now)
-        remember(reached, done=True)
+        if memory:
+            memory.save(LogState(VERSION, origin, note, whole=reached))
     except VerificationFailed as error:
         kept = ""
         if isinstance(error, Forked) and memory and known.checkpoint:
@@ -162,6 +152,19 @@ def hold(
         _check_timely(claim, checkpoint, now)
         (there if check_claim(claim, checkpoint, node, log) else pending).append(claim)
     return there, pending, lost
+
+
+def _explained(gaps: Mapping[str, Explained] | None, checkpoint: Checkpoint) -> Explained | None:
+    """The gap of a sealed log, where it is of what this checkpoint has."""
+    sealed = (gaps or {}).get(checkpoint.origin)
+    return sealed if sealed is not None and sealed.covers(checkpoint) else None
+
+
+def _underway(known: LogState, reached: Reached, only_new: bool) -> LogState:
+    """What to remember of a check that goes on. One of what is new adds to what was found whole."""
+    if only_new:
+        return LogState(VERSION, known.origin, known.checkpoint, reached, known.underway)
+    return LogState(VERSION, known.origin, known.checkpoint, known.whole, reached)
 
 
 def _check_against(known: LogState, checkpoint: Checkpoint, sealed: Explained | None) -> Checkpoint | None:
