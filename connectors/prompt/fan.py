@@ -1,7 +1,9 @@
 """All departments of one inquiry, asked at once: one timer and one count-down, and a task only where it takes one.
 
-A connector that is `Prompt` sends its question here and now, and its answer is read where it arrives. Any other is
-asked in a task of its own, and so is whatever a question needs beyond its first answer.
+A connector that is `Prompt` sends its question here and now. Answers that came are read together, once the last is
+there, so that what is made of them is used while the processor's caches hold it; none waits long for that, since its
+connection is not free meanwhile. Any other connector is asked in a task of its own, and so is whatever a question needs
+beyond its first answer.
 """
 
 from __future__ import annotations
@@ -27,17 +29,24 @@ LATE = _LateError()
 
 _SOON = 0.001
 """Seconds before its time at which a timer may fire."""
+_TOGETHER = 0.02
+"""Seconds that an answer waits for the others before it is read: its department's connections are not kept longer."""
 
 
 class Fan:
-    """One inquiry's questions. `deadline` is on the event loop's clock, in seconds."""
+    """One inquiry's questions. `deadline` is on the event loop's clock, in seconds.
 
-    __slots__ = ("_asked", "_deadline", "_due", "_ended", "_loop", "_timer", "left")
+    `apart`: each answer is read as it comes, so that `keep` is called at its time.
+    """
 
-    def __init__(self, deadline: float) -> None:
+    __slots__ = ("_apart", "_asked", "_deadline", "_due", "_ended", "_loop", "_over", "_timer", "_unread", "left")
+
+    def __init__(self, deadline: float, *, apart: bool = False) -> None:
         self._deadline = deadline
         self._due = deadline
-        """When the one timer fires: the next time at which anything ends."""
+        """When anything ends first."""
+        self._apart, self._over = apart, False
+        self._unread: list[Callable[[], None]] = []
         self.left = 0
         """How many have not answered; while departments are being asked, less than 0 by those that have."""
         self._loop = asyncio.get_running_loop()
@@ -66,9 +75,12 @@ class Fan:
         self.left += len(self._asked)
         try:
             if self.left:
-                self._ended = self._loop.create_future()
-                self._timer = self._loop.call_at(self._due, self._late)
-                await self._ended
+                loop = self._loop
+                self._timer = loop.call_at(min(self._due, loop.time() + _TOGETHER), self._late)
+                while self.left and not self._over:
+                    self._ended = loop.create_future()
+                    await self._ended
+                    self._read()
             return self.left
         finally:
             if self._timer is not None:
@@ -76,25 +88,42 @@ class Fan:
             if self.left:
                 for asked in self._asked:
                     asked.give_up()
-            self._asked, self._timer = [], None  # they lead back here, and the collector alone would find them
+            self._asked, self._timer, self._unread = [], None, []  # they lead back here
 
-    def end(self) -> None:
-        """All have answered, or time is up."""
-        if self._ended is not None and not self._ended.done():
+    def hold(self, read: Callable[[], None]) -> None:
+        """Have an answer read with the others."""
+        if self._apart:
+            read()
+        else:
+            self._unread.append(read)
+            self.look()
+
+    def look(self) -> None:
+        """Go on where nothing is left, or nothing but to read."""
+        if len(self._unread) == self.left and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
+
+    def _read(self) -> None:
+        unread, self._unread = self._unread, []
+        for read in unread:
+            read()
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run what cannot be done at once."""
         return self._loop.create_task(work)
 
     def _late(self) -> None:
-        """Time is up for some, or for all."""
+        """Time is up for some, or for all; and no answer waits for others any longer."""
+        self._apart = True
+        self._read()
         now = self._loop.time() + _SOON
         for asked in self._asked:
             if asked.begun is not None and asked.begun.end <= now:
                 asked.begun.late()
         if now >= self._deadline:
-            self.end()
+            self._over = True
+            if self._ended is not None and not self._ended.done():
+                self._ended.set_result(None)
             return
         ends = [asked.begun.end for asked in self._asked if asked.begun is not None and asked.begun.end > now]
         self._timer = self._loop.call_at(min([self._deadline, *ends]), self._late)
@@ -103,9 +132,16 @@ class Fan:
 async def asked(connector: Connector, request: RecordRequest) -> Answers:
     """The answers of one connector alone, by `begin` where it can. Raises what is a defect of it."""
     loop = asyncio.get_running_loop()
-    came: asyncio.Future[Told] = loop.create_future()
+    came: asyncio.Future[Answers | Coroutine[Any, Any, Answers] | Exception] = loop.create_future()
+
+    def take(told: Told) -> None:
+        if callable(told):
+            told()
+        else:
+            came.set_result(told)
+
     begin: Begin | None = getattr(connector, "begin", None)
-    begun = begin(request, came.set_result) if begin is not None else None
+    begun = begin(request, take) if begin is not None else None
     if begun is None:
         return await connector.fetch(request)
     timer = loop.call_at(begun.end, begun.late)
@@ -131,16 +167,21 @@ class _Asked(msgspec.Struct, eq=False):
 
     def told(self, came: Told) -> None:
         """See `Prompt`."""
+        fan = self.fan
+        if type(came) is not dict:
+            if callable(came):
+                fan.hold(came)
+                return
+            if isinstance(came, Coroutine):
+                self.begun = None
+                self.task = fan.create_task(self._await(came))
+                return
         self.begun = None
-        if type(came) is not dict and isinstance(came, Coroutine):  # answers are, and the rest takes longer
-            self.task = self.fan.create_task(self._await(came))
-        elif self.keep is not None:
+        if self.keep is not None:
             keep, self.keep = self.keep, None
             keep(came)
-            fan = self.fan
             fan.left -= 1
-            if not fan.left:
-                fan.end()
+            fan.look()
 
     async def _await(self, answers: Coroutine[Any, Any, Answers]) -> None:
         try:

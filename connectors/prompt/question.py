@@ -1,4 +1,4 @@
-"""One question to a department on the usual road: sent at once on a kept connection, read where the answer arrives.
+"""One question to a department on the usual road: sent at once on a kept connection, read when whoever asked wants it.
 
 This is `Caller.ask` where nothing has to be waited for but the answer: the breaker is closed, the access token at hand,
 a place free and a connection kept. Whatever else becomes of it, `Caller.ask` goes on: with an answer that does not
@@ -40,6 +40,7 @@ class Question(msgspec.Struct, eq=False):
     told: Callable[[Told], None]
     connection: Connection | None = None
     work: asyncio.Future[Any] | None = None
+    answer: Response | None = None
 
     def heard(self, fault: TransportFault | None) -> None:
         """The exchange ended (`Connection.begin`)."""
@@ -93,12 +94,23 @@ class Question(msgspec.Struct, eq=False):
             self._go_on(None if status == RESTED else answer, fresh=status == RESTED)
 
     def _counts(self, answer: Response) -> None:
-        caller, read = self.caller, self.asking.read
+        caller = self.caller
         caller.breaker.worked(caller.now())
         if len(answer.body) > INLINE:
-            self._beside(beside(caller, read, answer), self._read)
+            self._beside(beside(caller, self.asking.read, answer), self._settle)
         else:
-            self._read(read(answer))
+            self.answer = answer
+            self.told(self.read)
+
+    def read(self) -> None:
+        """Read the answer that came (`Told`)."""
+        answer, self.answer = self.answer, None
+        if answer is None:
+            return  # abandoned
+        try:
+            self._settle(self.asking.read(answer))
+        except Exception as error:
+            self._broke(error)
 
     def _failed(self, fault: TransportFault) -> None:
         self._close()
@@ -107,7 +119,7 @@ class Question(msgspec.Struct, eq=False):
         else:
             self._go_on(None, fresh=True)
 
-    def _read(self, reading: Reading) -> None:
+    def _settle(self, reading: Reading) -> None:
         connection, self.connection = self.connection, None
         assert connection is not None
         sound = not reading.wrong
@@ -117,7 +129,7 @@ class Question(msgspec.Struct, eq=False):
             self._go_on(None, fresh=True)  # its connection had carried other answers: this may have been one, come late
 
     def _close(self) -> None:
-        connection, self.connection = self.connection, None
+        connection, self.connection, self.answer = self.connection, None, None
         assert connection is not None
         connection.settle(False)
 

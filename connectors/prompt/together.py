@@ -48,6 +48,8 @@ class Together:
     def _take(self, came: Told) -> None:
         if isinstance(came, Coroutine):
             self._tasks.append(asyncio.get_running_loop().create_task(self._await(came)))
+        elif callable(came):
+            came()
         elif isinstance(came, Exception):
             told = self._told
             self.abandon()

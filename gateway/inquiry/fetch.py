@@ -80,7 +80,7 @@ class Fetcher:
         """
         requests = self._requests(permits)
         got: Got = {}
-        fan = Fan(deadline)
+        fan = Fan(deadline, apart=steps is not UNTIMED)  # so that spans end when answers come
         for department, datasets in requests.items():
             asked = steps.asked(department) if steps is not UNTIMED else None
             sent = None if about is None else self._sent(department, about, asked)

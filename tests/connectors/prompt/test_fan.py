@@ -121,6 +121,79 @@ async def test_each_has_its_own_end_by_one_timer() -> None:
     assert kept == [[EXPIRED], [EXPIRED], [NONE]]
 
 
+class Read:
+    """An answer that came and waits to be read; `then` is what comes of it."""
+
+    def __init__(self, of: Prompt, then: Told = NONE) -> None:
+        self.of, self.then, self.times = of, then, 0
+
+    def __call__(self) -> None:
+        self.times += 1
+        self.of.told(self.then)
+
+
+async def test_answers_are_read_together_once_the_last_is_there() -> None:
+    first, second, third = Prompt(), Waiting(), Prompt()
+    fan, kept = fan_of([first, second, third])
+    answered = asyncio.ensure_future(fan.answered())
+    await asyncio.sleep(0)
+    first.told(Read(first))
+    third.told(Read(third, asyncio.sleep(0, NONE)))
+    assert kept == [[], [], []]
+    second.answer.set_result(NONE)
+    assert await answered == 0
+    assert kept == [[NONE], [NONE], [NONE]]
+
+
+async def test_no_answer_waits_long_for_a_slow_department() -> None:
+    quick, slow = Prompt(), Prompt()
+    fan, kept = fan_of([quick, slow])
+    answered = asyncio.ensure_future(fan.answered())
+    await asyncio.sleep(0)
+    quick.told(Read(quick))
+    assert kept == [[], []]
+    await until_async("the quick one to be read", lambda: kept[0] == [NONE])
+    assert not answered.done()
+    slow.told(Read(slow))
+    assert kept[1] == [NONE]
+    assert await answered == 0
+
+
+async def test_what_came_in_time_is_no_late_answer() -> None:
+    quick, slow = Prompt(0.01), Prompt()
+    fan, kept = fan_of([quick, slow], 0.01)
+    answered = asyncio.ensure_future(fan.answered())
+    await asyncio.sleep(0)
+    quick.told(Read(quick))
+    assert await answered == 1
+    assert kept == [[NONE], [LATE]]
+
+
+async def test_what_nobody_waits_for_is_not_read() -> None:
+    quick, slow = Prompt(), Prompt()
+    fan, kept = fan_of([quick, slow])
+    answered = asyncio.ensure_future(fan.answered())
+    await asyncio.sleep(0)
+    read = Read(quick)
+    quick.told(read)
+    answered.cancel()
+    await asyncio.wait([answered])
+    assert kept == [[LATE], [LATE]]
+    assert (quick.abandoned, slow.abandoned, read.times) == (1, 1, 0)
+
+
+async def test_where_each_is_timed_each_is_read_as_it_comes() -> None:
+    fan = Fan(asyncio.get_running_loop().time() + 60.0, apart=True)
+    first, second = Prompt(), Prompt()
+    kept: list[Any] = []
+    for each in (first, second):
+        fan.ask(each, REQUEST, kept.append)
+    first.told(Read(first))
+    assert kept == [NONE]
+    second.told(NONE)
+    assert await fan.answered() == 0
+
+
 async def test_an_inquiry_that_is_abandoned_gives_all_up() -> None:
     first, second = Prompt(), Waiting()
     fan, kept = fan_of([first, second])
@@ -165,7 +238,7 @@ async def test_one_connector_alone() -> None:
     waiting, prompt = Waiting(), Prompt()
     waiting.answer.set_result(NONE)
     assert await asked(waiting, REQUEST) is NONE
-    for told in (NONE, asyncio.sleep(0, NONE)):
+    for told in (NONE, asyncio.sleep(0, NONE), Read(prompt)):
         alone = asyncio.ensure_future(asked(prompt, REQUEST))
         await asyncio.sleep(0)
         prompt.told(told)

@@ -1,4 +1,4 @@
-"""Questions on kept connections: sent at once, read where the answer arrives, and whatever else comes of them."""
+"""Questions on kept connections: sent at once, read with the others, and whatever else comes of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from connectors.http.calling import Caller
 from connectors.http.pooled_transport import PooledTransport
 from connectors.http.transport import INLINE
 from connectors.mapping.decoding import Decoder
-from connectors.prompt.fan import Fan
+from connectors.prompt.fan import LATE, Fan
 from tests.configured import secret
 from tests.connectors.asking import ACME, BETA, ask, connected, fetch
 from tests.connectors.rest_source import config, row
@@ -234,3 +234,47 @@ async def test_a_kept_connection_that_is_ended_by_408_is_no_failure(
         assert [await one(connector) for _ in range(3)] == [["N-1"]] * 3
         assert len(server.requests) == 5
         assert await one(connector) == ("SOURCE_UNAVAILABLE", True), "one on a new connection is a failure"
+
+
+async def test_a_department_that_is_silent_keeps_nobody_from_another() -> None:
+    async with (
+        serve(always(GOOD)) as quick,
+        serve(in_turn(always(GOOD), silent)) as slow,
+        connected(rest.build, config(quick.url, concurrency=1)) as sound,
+        connected(rest.build, config(slow.url, concurrency=1)) as hung,
+    ):
+        assert [await one(each) for each in (sound, hung)] == [["N-1"], ["N-1"]]
+        came: list[Any] = []
+        fan = await begun(sound, 30.0, came)
+        fan.ask(hung, RecordRequest((ARREARS,), asyncio.get_running_loop().time() + 30.0), came.append)
+        answered = asyncio.ensure_future(fan.answered())
+        await until_async("the first to be asked again", lambda: len(quick.requests) == 2)
+        assert await one(sound) == ["N-1"]  # while the other is silent
+        assert not answered.done()
+        answered.cancel()
+        await asyncio.wait([answered])
+        assert [type(each) for each in came] == [dict, type(LATE)]
+        assert quick.opened == 1
+
+
+async def test_an_answer_that_is_abandoned_unread_frees_its_place() -> None:
+    async with (
+        serve(always(GOOD)) as server,
+        connected(rest.build, config(server.url, concurrency=1)) as connector,
+    ):
+        assert await one(connector) == ["N-1"]
+        came: list[Any] = []
+        held = asyncio.get_running_loop().create_future()
+
+        def told(what: Any) -> None:
+            came.append(what)
+            held.set_result(None)
+
+        question = connector.begin(RecordRequest((ARREARS,), asyncio.get_running_loop().time() + 30.0), told)  # type: ignore[attr-defined]
+        await held
+        question.abandon()
+        [read] = came
+        read()
+        assert came == [read]  # nothing came of it
+        assert await one(connector) == ["N-1"]
+        assert server.opened == 2  # nobody looked at what the first carried
