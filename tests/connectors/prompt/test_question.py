@@ -20,9 +20,9 @@ from connectors.mapping.decoding import Decoder
 from connectors.prompt.fan import LATE, Fan
 from tests.configured import secret
 from tests.connectors.asking import ACME, BETA, ask, connected, fetch
+from tests.connectors.http.test_calling import in_turn
 from tests.connectors.rest_source import config, row
 from tests.connectors.servers import Handler, Request, Server, always, answer, hang_up, serve, silent
-from tests.connectors.test_calling import in_turn
 from tests.waiting import until_async
 
 GOOD = answer({"items": [row()]})
