@@ -79,7 +79,7 @@ def _backup(arguments: argparse.Namespace) -> int:
         with _opened(out / made.copy, sealed_by) as copy:
             scratch = arguments.scratch
             with restoring.scratch(found, copy, scratch) if made.kind == "postgresql" else _file(found, copy) as store:
-                _verify(found, store)
+                _verify(found, store, made)
     try:
         last.write(found, last.Last(last.VERSION, made.made, str(out.absolute()), made.bytes, made.shards))
     except OSError as error:
@@ -113,7 +113,10 @@ def _file(found: Settings, copy: Path) -> Iterator[Store]:
         yield store
 
 
-def _verify(found: Settings, store: Store) -> None:
+def _verify(found: Settings, store: Store, made: Manifest) -> None:
+    if not made.shards:
+        print("whole: no entry yet, since no gateway has served with this store")
+        return
     store.archive = archive_at(found.ledger.archive)
     verifiers = signing.verifiers(signing.load(found.ledger.key_file), found.ledger.origin, EVERY)
     for shard in verify_store(store, verifiers, teller()):

@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.backup.manifest import printed
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused, ConfigurationError, StoreUnavailable
-from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.log.head_file import HeadFile, SeenOutside
 from gateway.ledger.log.retire import Missing, behind
 from gateway.ledger.proof.note import Verifier
-from gateway.ledger.verify.heads import check_signed, reading, standing
+from gateway.ledger.verify.heads import check_no_others, check_signed, reading, standing
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.keys.opening import unlock
@@ -105,12 +105,16 @@ def snapshot(reader: Reader) -> str:
 def check_heads(store: SqliteStore | PostgresStore, verifiers: Sequence[Verifier], settings: Settings) -> None:
     """Every head is there and signed; raises `VerificationFailed`, and `ConfigurationError` for another store's key.
 
-    Without the key of a sealed store nobody can read the registry, by which heads count: nothing is checked then.
+    Without the key of a sealed store nobody can read the registry, by which heads count: nothing is checked then. A
+    store that no gateway has served yet has no head, and its head file remembers none.
     """
     _unlock(store, settings)
     if store.locked:
         return
     with reading(store) as reader:
+        if not shards(reader) and not _remembered(settings):
+            check_no_others(reader)
+            return
         found, trusted = standing(reader, verifiers)
         for head in found:
             check_signed(head, trusted)
@@ -139,9 +143,13 @@ def gaps(store: SqliteStore | PostgresStore, settings: Settings) -> list[Missing
     _unlock(store, settings)
     with contextlib.closing(store.reader()) as reader:
         over = {str(name) for (name,) in reader.rows(_SEALED)}
-    found = []
-    for each in HeadFile(settings.ledger.head_file).all():
-        ledger, _, name = each.checkpoint.origin.rpartition("/")
-        if ledger == settings.ledger.origin and name not in over:
-            found.append(behind(store, name, [each]))
+    remembered = _remembered(settings)
+    found = [behind(store, name, [each]) for name, each in remembered.items() if name not in over]
     return sorted((gap for gap in found if gap is not None), key=lambda gap: (gap.name != "root", gap.name))
+
+
+def _remembered(settings: Settings) -> dict[str, SeenOutside]:
+    """What the head file remembers of this ledger, by the shard's name; raises `LedgerUnavailable`."""
+    every = HeadFile(settings.ledger.head_file).all()
+    named = [(each.checkpoint.origin.rpartition("/"), each) for each in every]
+    return {name: each for (ledger, _, name), each in named if ledger == settings.ledger.origin}

@@ -323,3 +323,30 @@ class TestPostgresql:
         why = office.refused("backup", "--out", "copy")
         assert "`pg_dump` failed: pg_dump: error: No space left on device; make room on the disk" in why
         assert not list(office.folder.glob("*copy*"))
+
+
+def test_a_store_without_an_entry_yet_is_backed_up_and_put_back(office: Office, server: Postgres) -> None:
+    office.place.open()
+    scratch = ("--scratch", server.url(server.database())) if office.place.kind == "postgresql" else ()
+    made = office.ran("backup", "--out", "copy", "--verify", *scratch)
+    assert "whole: no entry yet" in made
+    lose(office.place)
+    assert "nobody recorded what was" in office.refused("restore", "copy"), "it may have had entries since"
+    assert "gap: none" in office.ran("restore", "copy", "--anyway")
+    office.serve(1)
+    assert office.verify() == 0, office.err
+
+
+def test_a_store_that_lost_all_its_shards_is_not_one_without_an_entry(office: Office) -> None:
+    office.place.open()
+    office.serve(1)
+    remembered = (office.folder / "heads.json").read_bytes()
+    for table in ("published", "shard"):
+        office.sql(f"DELETE FROM {table}")
+    assert "holds no shard" in office.refused("backup", "--out", "copy")
+    (office.folder / "heads.json").unlink()
+    assert "under the number" in office.refused("backup", "--out", "copy")
+    (office.folder / "heads.json").write_bytes(remembered)
+    office.sql("DELETE FROM entry")
+    assert "holds no shard" in office.refused("backup", "--out", "copy")
+    assert not (office.folder / "copy").exists()
