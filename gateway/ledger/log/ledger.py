@@ -128,7 +128,6 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
-        await self._registrar.check()
         self._shard = await self._taking.shard(self._floor)
         try:
             await self._register(self._shard)

@@ -64,11 +64,13 @@ class Registrar:
         self.origin = origin
         self._store, self._private, self._publisher = store, private, publisher
         self._now = publisher.now
+        self._seen: SeenOutside | None = None
         publisher.registry = _stored_document
 
     async def check(self) -> None:
         """Before anything is signed: this ledger's key is the registered one, and the registry was not set back.
 
+        What this process registered in counts as remembered, so that a store that was swapped for another is refused.
         Raises `LedgerUnavailable`.
         """
         known = await self.listed()
@@ -107,9 +109,18 @@ class Registrar:
                 await self._enter(lambda known, _: self._lacking(known, shut, named))
             if beside is not None:
                 await self._publisher.publish(beside.name)
+            self._seen = await asyncio.to_thread(self._registered)
         finally:
             if beside is not None:
                 await beside.release()
+
+    def _registered(self) -> SeenOutside | None:
+        try:
+            with contextlib.closing(self._store.reader()) as reader:
+                found = next((head.checkpoint for head in heads(reader) if head.name == ROOT), None)
+        except StoreUnavailable as error:
+            raise LedgerUnavailable(f"the registry in the store cannot be read: {error}") from error
+        return None if found is None else SeenOutside("this process", found)
 
     async def publish(self) -> None:
         """Publish what is registered; raises `LedgerUnavailable` where that fails."""
@@ -139,7 +150,8 @@ class Registrar:
 
     async def _remembered(self, known: dict[str, Listed]) -> Sequence[SeenOutside]:
         listed = known.get(f"{self.origin}/{ROOT}")
-        return await self._publisher.remembered(ROOT, [self._key(ROOT), *(listed.every if listed else ())])
+        outside = await self._publisher.remembered(ROOT, [self._key(ROOT), *(listed.every if listed else ())])
+        return outside if self._seen is None else [*outside, self._seen]
 
     async def keys(self, name: str) -> list[Verifier]:
         """Every key that a shard was ever signed with, as far as the store knows, and this ledger's."""

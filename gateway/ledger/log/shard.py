@@ -11,15 +11,16 @@ be another: nothing is ever entered under a key that was destroyed.
 
 A process holds its shard by a lock of the store's (`gateway.storage.port.Held`), which is given up when the process
 ends, however it ends; the next to take the shard raises its epoch, so a process that wrongly believes to hold it loses
-the swap. A shard of which less is stored than was given out, or is remembered outside, is sealed (`retire`):
-nothing is ever signed over it.
+the swap. A shard of which less is stored than was given out, or is remembered outside, is sealed (`retire`): nothing is
+ever signed over it. Under a running process that is done only where the store has the registry that this process
+registered in: else it was swapped for another store, which is left as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -39,19 +40,30 @@ from gateway.storage.port import Held, Store, Superseded
 _TRIES = 10  # each erasure elsewhere that commits meanwhile costs one
 
 
+Check = Callable[[], Awaitable[None]]
+"""Raises `LedgerUnavailable` where the store's registry is not the one that is remembered."""
+
+
+async def _unchecked() -> None:
+    """Nothing is known of the registry."""
+
+
 class Shard:
     """One shard, claimed. `floor` is in microseconds; `lost` is why it can never append again, once it cannot.
 
     `sealed`: lost because the store was set back, so that another shard has to be opened.
     """
 
-    def __init__(self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree, now: Now) -> None:
+    def __init__(
+        self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree, now: Now, check: Check
+    ) -> None:
         self.name = head.name
         self.lost: str | None = None
         self.sealed = self._released = self._undone = False
         self._store, self._held, self._signer, self._clock = store, held, signer, now
         self._head, self._now = head, tree
         self._attempt: Head | None = None
+        self._check = check
         self._keyring = Keyring(head.id)
 
     @classmethod
@@ -63,11 +75,13 @@ class Shard:
         name: str,
         now: Now,
         remembered: Sequence[SeenOutside] = (),
+        check: Check = _unchecked,
     ) -> Shard | None:
         """Take the shard over, making it where it is new; None where another process holds it.
 
         `remembered` are its checkpoints that are known outside the store: where the store does not have all of them,
-        the shard is sealed, and `Behind` raised. Raises `LedgerUnavailable` that says why it cannot be had.
+        the shard is sealed, and `Behind` raised. `check` is asked before the shard is sealed later. Raises
+        `LedgerUnavailable` that says why it cannot be had.
         """
         try:
             held = await store.hold(name)
@@ -79,7 +93,7 @@ class Shard:
                 if await asyncio.to_thread(retire.is_sealed, store, name):
                     raise retire.Behind(f"shard `{name}` is sealed")
                 signer = Signer(f"{origin}/{name}", private)
-                return cls(store, held, signer, *await _claim(store, held, signer, name), now)
+                return cls(store, held, signer, *await _claim(store, held, signer, name), now, check)
             except BaseException:
                 await held.release()
                 raise
@@ -130,9 +144,8 @@ class Shard:
         try:
             if not kept:
                 await self._held.renew()
-            head, tree = await asyncio.to_thread(
-                _stored, self._store, self.name, (self._head, self._attempt or self._head)
-            )
+            self._attempt = self._attempt or self._head  # unknown until it was read
+            head, tree = await asyncio.to_thread(_stored, self._store, self.name, (self._head, self._attempt))
         except (Superseded, LookupError):
             await self._seal_if_behind()
             self._lose()
@@ -148,6 +161,7 @@ class Shard:
             gap = await asyncio.to_thread(_set_back, self._store, self._head, mine)
             if gap is None:
                 return
+            await self._check()
             behind = await asyncio.to_thread(retire.seal, self._store, gap, self._clock())
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error

@@ -44,6 +44,7 @@ class Taking:
 
         `floor` is the highest time, in microseconds, of what this process entered before. Raises `LedgerUnavailable`.
         """
+        await self._registrar.check()
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
         while True:
@@ -58,7 +59,13 @@ class Taking:
                         await self._sealed_where_behind(name, remembered)
                         continue  # a gap is named by a shard's first entry
                     taken = await Shard.take(
-                        self._store, self._private, self._registrar.origin, name, self._publisher.now, remembered
+                        self._store,
+                        self._private,
+                        self._registrar.origin,
+                        name,
+                        self._publisher.now,
+                        remembered,
+                        self._registrar.check,
                     )
                     if taken is not None and gaps:
                         await self._name_gaps(taken, gaps, floor)
