@@ -233,20 +233,32 @@ class ChangeHook:
             rows.keep_message(connection, row, micros(now - KEPT))
 
 
+_UNFIT = {
+    "duplicate keys": "an object of the message has a key twice; keep one",
+    "not UTF-8": "the message is not UTF-8: it has bytes that are no character, or half of one",
+    "not JSON": "the message is not JSON",
+    "halves": "a text of the message has half of a character (`\\ud800` to `\\udfff`); write the whole one",
+}
+"""What a message is refused by that no two readers would read alike."""
+
+
 def _items(body: bytes) -> Sequence[msgspec.Raw]:
     """The items of a message, each still to be read; raises `_NotTaken`."""
     try:
         told = msgspec.json.decode(body, type=_Message)
-        if duplicate_keys.check(body) is not None:
-            raise _NotTaken(400, "an object of the message has a key twice; keep one")
+        if wrong := duplicate_keys.check(body):
+            raise _NotTaken(400, _UNFIT[wrong])
         if told.type == "record.changed":
             return [told.data]
         if told.type == "records.changed":
             items = msgspec.json.decode(told.data, type=list[msgspec.Raw])
             if 0 < len(items) <= MOST_ITEMS:
                 return items
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
+    except UnicodeDecodeError:
+        raise _NotTaken(400, _UNFIT["not UTF-8"]) from None
+    except (msgspec.MsgspecError, RecursionError) as error:
+        if not isinstance(error, msgspec.ValidationError | RecursionError):
+            raise _NotTaken(400, _UNFIT[duplicate_keys.slow_check(body) or "halves"]) from None
     raise _NotTaken(
         400, 'a message is `{"type": "record.changed", "data": {...}}`, or `"records.changed"` with a list of 1 to'
         f" {MOST_ITEMS:,} items as `data`",

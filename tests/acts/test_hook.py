@@ -216,6 +216,21 @@ async def test_a_message_that_is_none_is_refused_as_a_whole(department: Departme
         assert department.desk.acts() == [], body[:80]
 
 
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        (b'"\xed\xa0\x80"', "the message is not UTF-8: it has bytes that are no character, or half of one"),
+        (b'"\xff"', "the message is not UTF-8: it has bytes that are no character, or half of one"),
+        (b"NaN", "the message is not JSON"),
+        (b'"\\ud800"', "a text of the message has half of a character (`\\ud800` to `\\udfff`); write the whole one"),
+        (b'"x", "reason": "y"', "an object of the message has a key twice; keep one"),
+    ],
+)
+async def test_a_message_is_refused_for_what_is_wrong_with_it(department: Department, reason: bytes, why: str) -> None:
+    answer = await department.send(single(item()).replace(b'"why"', reason))
+    assert (answer.status_code, answer.json()) == (400, {"error": why})
+
+
 async def test_a_body_is_bounded(department: Department, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooked, "MAX_BODY", 1_000)
     assert (await department.send(listed(*(item() for _ in range(10))))).status_code == 413
