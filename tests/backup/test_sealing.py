@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backup import sealing
-from gateway.errors import CommandRefused
+from gateway.errors import CommandRefused, ConfigurationError
 
 KEY = bytes(32)
 PIECE = 64
@@ -50,3 +50,10 @@ def test_whatever_was_changed_does_not_open(tmp_path: Path, change: str) -> None
     file.write_bytes(made[change])
     with pytest.raises(CommandRefused, match=r"does not open|is no sealed copy"):
         sealing.unseal(KEY, file, tmp_path / "opened")
+
+
+def test_a_file_of_a_key_that_was_cut_is_refused_as_one_of_a_backup(tmp_path: Path) -> None:
+    sealing.key_of(tmp_path / "backup.key", make=True)
+    (tmp_path / "backup.key").write_bytes((tmp_path / "backup.key").read_bytes()[:-10])
+    with pytest.raises(ConfigurationError, match=r"holds no key of a backup.*line 2 has \d+ bytes|line 2 is no base64"):
+        sealing.key_of(tmp_path / "backup.key")

@@ -58,7 +58,7 @@ def load(path: Path) -> Ed25519PrivateKey:
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _refuse(path, "is not a PEM private key without a password") from error
+        raise _refuse(path, f"is not a whole PEM private key without a password; {_FIX}") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise _refuse(path, f"is not an Ed25519 key; {_FIX}")
     return private

@@ -116,8 +116,11 @@ def replace(path: Path, keys: KeyFile) -> None:
         raise _refusal(path, f"cannot be written ({error.strerror})") from error
 
 
-def load(path: Path) -> KeyFile:
-    """Read a key file; refuses one that others may read. Raises `ConfigurationError` with the fix."""
+def load(path: Path, no_keys: str | None = None) -> KeyFile:
+    """Read a key file; refuses one that others may read. Raises `ConfigurationError` with the fix.
+
+    `no_keys` is what to report of one that has none (`NO_KEYS`), where it is no key of a store.
+    """
     try:
         wrong = readable_by_others(path)
         content = path.read_bytes()
@@ -132,19 +135,35 @@ def load(path: Path) -> KeyFile:
     try:
         return decoded(content)
     except ValueError as error:
-        raise _refusal(path, NO_KEYS) from error
+        raise _refusal(path, f"{no_keys or NO_KEYS}: {error}. Put the whole file back, and make no other") from error
 
 
 def decoded(content: bytes) -> KeyFile:
-    """The keys that a file has, or what a command printed; raises `ValueError` where that is none."""
-    lines = [line.strip() for line in content.decode("ascii").splitlines()]
-    keys = [base64.b64decode(line, validate=True) for line in lines if line and not line.startswith("#")]
-    if not keys or any(len(key) != SIZE for key in keys):
-        raise ValueError
+    """The keys that a file has, or what a command printed; raises `ValueError` with what is wrong where that is none.
+
+    Nothing of the content is in the message.
+    """
+    try:
+        lines = content.decode("ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError("it is no text in ASCII") from error
+    keys = []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        try:
+            keys.append(base64.b64decode(line, validate=True))
+        except ValueError as error:
+            raise ValueError(f"line {number} is no base64, or was cut short") from error
+        if len(keys[-1]) != SIZE:
+            raise ValueError(f"line {number} has {len(keys[-1])} bytes in base64, and a key has {SIZE}")
+    if not keys:
+        raise ValueError("it has comments alone" if content.strip() else "it is empty")
     return KeyFile(keys)
 
 
 NO_KEYS = "holds no key of a store (the base64 of 32 bytes per line), as `dutybound store key` writes it"
+"""Before what `decoded` found wrong."""
 
 
 def _refusal(path: Path, message: str) -> ConfigurationError:

@@ -21,8 +21,8 @@ def load(key: StoreKey, file: str, *, again: bool = False) -> KeyFile:
             f"{shown(key)} {error}: the key of the store is missing. Nothing was changed; run the command yourself, as"
             " the gateway's account, to see why, and try again"
         )
-    except ValueError:
-        why = f"what {shown(key)} printed {NO_KEYS}"
+    except ValueError as error:
+        why = f"what {shown(key)} printed {NO_KEYS}: {error}"
     raise ConfigurationError([Problem(file, 0, 0, setting(key), why)])
 
 

@@ -53,13 +53,34 @@ def test_a_key_and_its_next_both_unwrap_until_the_next_is_alone(tmp_path: Path) 
         after.unwrap(before.wrap(ROOT))
 
 
-@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"no base64\n", b"AAAA\n", b"\xff\n"])
-def test_a_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None:
+KEY = b"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+ABOUT = b"# The key that unwraps a store's own keys.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (ABOUT, "it has comments alone"),
+        (ABOUT[:12], "it has comments alone"),
+        (ABOUT.strip() + KEY, "it has comments alone"),
+        (ABOUT[2:] + KEY, "line 1 is no base64, or was cut short"),
+        (ABOUT + KEY[:-9], "line 2 is no base64, or was cut short"),
+        (ABOUT + KEY[:-8], "line 2 has 27 bytes in base64, and a key has 32"),
+        (ABOUT + KEY + b"\n\n" + KEY[:8], "line 4 has 6 bytes in base64, and a key has 32"),
+        (ABOUT + KEY + b"\0", "line 2 is no base64, or was cut short"),
+        (b"\xef\xbb\xbf" + ABOUT + KEY, "it is no text in ASCII"),
+        ((ABOUT + KEY).decode().encode("utf-16"), "it is no text in ASCII"),
+    ],
+)
+def test_a_file_without_a_whole_key_is_refused_for_what_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "store.key"
     path.touch(0o600)
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="holds no key of a store"):
+    with pytest.raises(ConfigurationError, match="holds no key of a store") as caught:
         key_file.load(path)
+    assert f"writes it: {why}. Put the whole file back" in str(caught.value)
+    assert b"QUFB" not in str(caught.value).encode()
 
 
 def test_a_file_that_is_away_or_that_others_may_read_is_refused_with_the_fix(tmp_path: Path) -> None:
