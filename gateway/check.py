@@ -41,6 +41,7 @@ from gateway.ledger.log.build import (
     warnings,
     webhook_keys,
 )
+from gateway.nouns import counted
 from gateway.recall.delivering import outgoing
 from gateway.rules import deadlines
 from gateway.rules.check import reach, weakened
@@ -220,7 +221,7 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     print(f"{config}: fine")
     print(f"  rule set      {parts.rules.digest}")
     print(f"  sources       {parts.departments.digest}")
-    print(f"  datasets      {len(published)} published, of {len(parts.departments.connectors)} departments")
+    print(f"  datasets      {len(published)} published, of {counted(len(parts.departments.connectors), 'department')}")
     print(f"  purposes      {', '.join(parts.rules.policies.purposes)}")
     told_to = outgoing.warnings(found, parts.rules)
     late = sources.late(found.sources, found.limits.deadline)

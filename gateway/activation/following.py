@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.activation.stored import Stored, stored, stored_as
 from gateway.errors import ConfigurationError, StoreUnavailable
+from gateway.saying import in_words
 from gateway.storage.looking import Looking
 from gateway.storage.port import Store
 from gateway.storage.rules import rulesets
@@ -122,7 +123,7 @@ class Following(Generic[T]):
                 try:
                     await self.look()
                 except (StoreUnavailable, SQLAlchemyError) as error:
-                    self._heard("", type(error).__name__)
+                    self._heard("", in_words(error))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(EVERY):
                         await self._wake.wait()

@@ -28,6 +28,7 @@ from gateway.catalogue.identifiers import made as made_scheme
 from gateway.catalogue.model import IdentifierScheme
 from gateway.errors import ConfigurationError, Problem
 from gateway.rules.ruleset import Part, RuleSet
+from gateway.saying import in_words
 
 KEPT = 60.0
 """Seconds that the process waits for another rule set."""
@@ -66,7 +67,7 @@ class Maker:
                 except (OSError, EOFError, pickle.UnpicklingError) as error:
                     self._end()
                     if tried:  # one that had just ended for want of work is no failure
-                        say = f"the process that reads rule sets failed ({type(error).__name__})"
+                        say = f"the process that reads rule sets failed ({in_words(error)})"
                         raise ConfigurationError([Problem(f"rule set {digest[:SHOWN]}", 0, 0, "", say)]) from error
         raise AssertionError("it was made, or refused")
 

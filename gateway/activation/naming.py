@@ -18,6 +18,7 @@ from gateway.activation.archive import laid_out
 from gateway.activation.stored import Stored, stored, stored_as
 from gateway.config import settings
 from gateway.errors import CommandRefused, StoreUnavailable
+from gateway.saying import in_words
 from gateway.storage.rules import rulesets
 from gateway.storage.store import read_configured
 
@@ -51,7 +52,7 @@ def named(engine: Engine, name: str) -> Stored:
         with engine.connect() as connection:
             several = list(connection.execute(select(of).where(of.startswith(digits)).limit(2)).scalars())
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the stored rule sets cannot be read ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the stored rule sets cannot be read ({in_words(error)})") from error
     if len(several) > 1:
         raise CommandRefused(f"several stored rule sets begin by `{digits}`; give more of its digits")
     found = stored_as(engine, several[0]) if several else None

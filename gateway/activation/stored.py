@@ -16,6 +16,7 @@ from gateway.activation.loading import Reading, loaded, reading, rules_in
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.rules.ruleset import RuleSet
+from gateway.saying import in_words
 from gateway.storage.rules import rulesets
 from gateway.storage.store import not_made, read_configured, sqlite_path
 
@@ -64,7 +65,7 @@ def stored(engine: Engine, epoch: int | None = None) -> Stored | None:
         with engine.connect() as connection:
             row = connection.execute(query).first()
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the active rule set cannot be read ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the active rule set cannot be read ({in_words(error)})") from error
     return None if row is None else Stored(row.epoch, row.digest, row.how, row.files)
 
 
@@ -75,7 +76,7 @@ def stored_as(engine: Engine, digest: str) -> Stored | None:
         with engine.connect() as connection:
             row = connection.execute(select(of.files).where(of.digest == digest)).first()
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"a stored rule set cannot be read ({type(error).__name__})") from error
+        raise StoreUnavailable(f"a stored rule set cannot be read ({in_words(error)})") from error
     return None if row is None else Stored(0, digest, "", row.files)
 
 
@@ -130,7 +131,7 @@ def kept(settings: Settings) -> Stored | None:
         refuse_files(settings, store.engine)
         return stored(store.engine)
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the store is out of reach ({in_words(error)})") from error
     finally:
         store.close()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.errors import CommandRefused
 from gateway.files import new_file
+from gateway.saying import in_words
 from gateway.web import calling
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -239,7 +240,7 @@ def done(given: argparse.Namespace, field: str, selected: str, **arguments: Any)
         try:
             new_file(given.receipt, act["receipt"].encode())
         except OSError as error:
-            message = f"it is done; its receipt cannot be written to `{given.receipt}` ({type(error).__name__})"
+            message = f"it is done; its receipt cannot be written to `{given.receipt}` ({in_words(error)})"
             raise CommandRefused(message) from None
     return 0
 

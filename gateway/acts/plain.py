@@ -49,11 +49,12 @@ class Asked(NamedTuple):
         """The body as a value; raises `Refusal` `ARGUMENT`."""
         try:
             given = msgspec.json.decode(self.body, type=type)
-            if duplicate_keys.check(self.body) is None:
+            if (wrong := duplicate_keys.check(self.body)) is None:
                 return given
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise inputs.wrong(f"the body is not what this takes: {str(error)[:300]}") from None
-        raise inputs.wrong("an object of the body has a key twice; keep one")
+        twice = wrong == "duplicate keys"
+        raise inputs.wrong("an object of the body has a key twice; keep one" if twice else f"the body is {wrong}")
 
 
 Do = Callable[[Asked], Awaitable[Acted]]

@@ -21,6 +21,7 @@ from gateway.ledger.entry.registry import EVERY, ROOT
 from gateway.ledger.log.retire import registry_set_back
 from gateway.ledger.proof import key_files as signing
 from gateway.ledger.verify.store import verify_store
+from gateway.nouns import counted
 from gateway.storage import schema
 from gateway.storage.archive.files import archive_at
 from gateway.storage.port import Store
@@ -120,7 +121,7 @@ def _verify(found: Settings, store: Store, made: Manifest) -> None:
     store.archive = archive_at(found.ledger.archive)
     verifiers = signing.verifiers(signing.load(found.ledger.key_file), found.ledger.origin, EVERY)
     for shard in verify_store(store, verifiers, teller()):
-        print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+        print(f"whole: {shard.origin}, {counted(shard.size, 'entry')}, root {shard.root.hex()}")
 
 
 def _restore(arguments: argparse.Namespace) -> int:
@@ -140,7 +141,8 @@ def _restore(arguments: argparse.Namespace) -> int:
             return 1
         seen = gap.remembered.checkpoint
         print(
-            f"gap: {seen.origin} has {_entries(gap.size)}, and {seen.size} were published; it is sealed, and the next"
+            f"gap: {seen.origin} has {counted(gap.size, 'entry')}, and {seen.size} were published; it is sealed,"
+            " and the next"
             " entry names the gap"
         )
     if not gaps:
@@ -153,8 +155,4 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 def _print_shards(manifest: Manifest) -> None:
     for origin, size in manifest.shards.items():
-        print(f"shard: {origin}, {_entries(size)}")
-
-
-def _entries(count: int) -> str:
-    return f"{count} {'entry' if count == 1 else 'entries'}"
+        print(f"shard: {origin}, {counted(size, 'entry')}")

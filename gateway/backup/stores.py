@@ -19,6 +19,7 @@ from gateway.ledger.log.head_file import HeadFile, SeenOutside
 from gateway.ledger.log.retire import Missing, behind
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.verify.heads import check_no_others, check_signed, reading, standing
+from gateway.saying import in_words
 from gateway.storage import schema
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.keys.opening import unlock
@@ -69,7 +70,8 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, StoreUnavailable, ValueError) as error:
-        why = (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+        of_file = isinstance(getattr(error, "orig", error), sqlite3.Error)
+        why = in_words(error) if of_file else (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
         raise CommandRefused(f"{what} cannot be read: {why}; nothing was changed") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.catalogue.model import Basis, Dataset, Display, Field, Period
+from gateway.nouns import counted
 
 INFORMATION: Mapping[str, str] = {"public": "public information", "non_public": "non-public information"}
 DISCLOSURE: Mapping[str, str] = {
@@ -14,14 +15,10 @@ DISCLOSURE: Mapping[str, str] = {
 }
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
-
-
 def period(value: Period) -> str:
     """`3 years`, `1 year and 6 months`, `90 days`."""
     years, months = divmod(value.months, 12)
-    parts = [_count(n, word) for n, word in ((years, "year"), (months, "month"), (value.days, "day")) if n]
+    parts = [counted(n, word) for n, word in ((years, "year"), (months, "month"), (value.days, "day")) if n]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gateway.catalogue import describe
 from gateway.catalogue.model import Catalogue, Dataset
+from gateway.nouns import counted
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;"
@@ -60,7 +61,7 @@ def _schemes(catalogue: Catalogue) -> _Table:
 def _parts(catalogue: Catalogue) -> Iterator[tuple[int, str, list[tuple[str, str]], _Table | None]]:
     """The document as (level of the heading, heading, facts, table)."""
     published = catalogue.published.values()
-    count = f"{len(published)} published dataset{'' if len(published) == 1 else 's'}"
+    count = counted(len(published), "published dataset")
     yield 1, "Catalogue", [("Version", catalogue.digest), ("Holds", count)], None
     yield 2, "Identifiers", [], _schemes(catalogue)
     for department, title in catalogue.departments.items():

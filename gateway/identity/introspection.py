@@ -27,6 +27,7 @@ from gateway.bounds.turns import Turns
 from gateway.config.oauth import IntrospectionSettings
 from gateway.errors import Crowded, IssuerUnavailable
 from gateway.identity.issuers import Issuer
+from gateway.saying import in_words
 
 TOGETHER = 32
 EACH = 16
@@ -93,7 +94,7 @@ class Introspector:
         try:
             own, auth = self._credentials()
         except (OSError, ValueError, JoseError) as error:
-            raise IssuerUnavailable(f"the gateway's own credentials cannot be read: {type(error).__name__}") from error
+            raise IssuerUnavailable(f"the gateway's own credentials cannot be read: {in_words(error)}") from error
         answer = await self.issuer.post(url, form | own, auth)
         return answer if answer.get("active") is True else None
 

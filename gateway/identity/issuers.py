@@ -27,6 +27,7 @@ from connectors.mapping import duplicate_keys
 from gateway.config.oauth import IssuerSettings
 from gateway.errors import IssuerUnavailable
 from gateway.manage.states import Heard
+from gateway.saying import in_words
 from gateway.values import is_loopback
 
 VerificationKey = RSAKey | ECKey | OKPKey
@@ -242,7 +243,7 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-        raise IssuerUnavailable(str(error) or type(error).__name__) from error
+        raise IssuerUnavailable(str(error) or in_words(error)) from error
 
 
 def _heard(task: asyncio.Task[None]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from gateway.saying import in_words
+
 MAX_REMEMBERED = 500_000
 """Proofs that one process remembers: about 60 MB; at `max_age` 60 s some 7,000 per second."""
 WAIT = 1.0
@@ -79,7 +81,7 @@ class SharedReplays:
                 name = b"dutybound:dpop:" + key
                 return bool(await self._valkey.set(name, b"1", nx=True, px=int(seconds * 1000)))
         except self._faults as error:
-            raise ReplaysUnavailable(type(error).__name__) from error
+            raise ReplaysUnavailable(in_words(error)) from error
 
     async def close(self) -> None:
         """See `Replays`."""

@@ -31,6 +31,7 @@ from gateway.inquiry.counting.counts import RETRY_SECONDS, Asked, Counted, end
 from gateway.inquiry.counting.known import Found, Known, unavailable
 from gateway.inquiry.counting.tallies import Tally
 from gateway.inquiry.types import Declaration, Requester
+from gateway.nouns import counted
 from gateway.rules.model import Frequency, Purpose
 
 __all__ = ["RETRY_SECONDS", "Admission", "AdmissionPort", "Counted", "Reservation", "asking", "exceeded"]
@@ -139,7 +140,7 @@ def exceeded(purpose: Purpose, free: float) -> Refusal:
     frequency = purpose.frequency
     return Refusal(
         Code.QUOTA_EXCEEDED,
-        f"`{purpose.name}` allows {frequency.max} inquiries about one subject in {frequency.per.text}; "
+        f"`{purpose.name}` allows {counted(frequency.max, 'inquiry')} about one subject in {frequency.per.text}; "
         f"ask again from {resets.isoformat()}",
         quota="frequency",
         resetsAt=resets.isoformat(),

@@ -23,6 +23,7 @@ import msgspec
 from connectors.base import Subject
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Facts
+from gateway.saying import in_words
 from gateway.storage.port import FactRow, FactRows
 from gateway.storage.subjects.kinds import MEMBERS, SUSPENSION, About, Consent, Kind, SubjectFacts
 
@@ -74,7 +75,7 @@ class FactsReader:
             known = {each: _folded(found.get(each[1:], ()), today) for each in subjects}
             return Facts(change, known, suspended=_suspended(found.get(who, ())), epoch=epoch)
         except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
-            self._heard("", f"a fact is not understood ({type(error).__name__})")
+            self._heard("", f"a fact is not understood ({in_words(error)})")
             raise _unavailable() from None
 
     def _begin(self) -> None:
@@ -112,7 +113,7 @@ class FactsReader:
                 future.set_result((change, epoch, found))
 
     def _refuse(self, waiting: _Waiting, error: BaseException) -> None:
-        self._heard("", type(error).__name__)
+        self._heard("", in_words(error))
         for _, _, future in waiting:
             if not future.done():
                 future.set_exception(_unavailable())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.errors import DutyboundError
 from gateway.manage.messages import Message, Refused, Up, encode
+from gateway.saying import in_words
 
 SUPERVISOR = "_DUTYBOUND_SUPERVISOR"
 """The variable that names the supervisor's socket to its workers."""
@@ -49,11 +50,11 @@ class Link:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """Report why a start failed, where it does. What is no refusal of our own is reported by its type alone."""
+        """Report why a start failed, where it does. What is no refusal of our own is reported by its kind alone."""
         try:
             yield
         except Exception as error:
-            self.tell(Refused(str(error) if isinstance(error, DutyboundError) else type(error).__name__))
+            self.tell(Refused(str(error) if isinstance(error, DutyboundError) else in_words(error)))
             raise
 
     def up(self) -> None:

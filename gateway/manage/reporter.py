@@ -12,6 +12,7 @@ from typing import Any
 from gateway.manage.link import Link
 from gateway.manage.messages import Report
 from gateway.manage.states import States
+from gateway.saying import in_words
 from gateway.telemetry.metrics import Lag, Metrics
 
 EVERY = 1.0
@@ -69,7 +70,7 @@ class Reporter:
             try:
                 self._metrics.lags = self._read()
             except Exception as error:  # the last ones stand
-                self._heard("", type(error).__name__)
+                self._heard("", in_words(error))
             else:
                 self._heard("", None)
             self._ended.wait(_LAGS_EVERY)

@@ -25,6 +25,7 @@ from gateway.proposals import statement
 from gateway.proposals.statement import NONE, Statement
 from gateway.rules import sshsig
 from gateway.rules.files import officers
+from gateway.saying import in_words
 from gateway.web import calling
 
 EXAMINING = 200.0
@@ -210,7 +211,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise CommandRefused(f"`{file}` cannot be read ({type(error).__name__})") from None
+        raise CommandRefused(f"`{file}` cannot be read ({in_words(error)})") from None
 
 
 def _read_statement(file: Path) -> Statement:

@@ -18,6 +18,7 @@ from gateway.manage.beside import rested
 from gateway.manage.link import Link
 from gateway.manage.states import Heard, States
 from gateway.recall.measuring import Counting
+from gateway.saying import in_words
 from gateway.telemetry.log import Log
 
 IDLE = 0.5
@@ -75,7 +76,7 @@ async def again(
             except Exception as error:  # whatever it is, it goes on once that is over
                 failures += 1
                 if not (isinstance(error, Refusal) and in_doubt()):
-                    heard(turn.name, f"it stands still ({type(error).__name__})")
+                    heard(turn.name, f"it stands still ({in_words(error)})")
                 await rested(stopping, min(LONGEST, IDLE * 2 ** min(failures, 10)))
                 continue
             failures = 0

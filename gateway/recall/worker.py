@@ -54,6 +54,7 @@ from gateway.recall.selecting.shortening import Shortening
 from gateway.recall.selecting.unreported import Unreported
 from gateway.recall.turns import IDLE, SELDOM, Around, Turn, again
 from gateway.rules.ruleset import RuleSet
+from gateway.saying import in_words
 from gateway.storage.port import Held
 from gateway.storage.rules import rulesets
 from gateway.telemetry.log import Log, take_over
@@ -149,7 +150,7 @@ async def run(
         except ConfigurationError:
             heard("", "the active rule set cannot be loaded")
         except (StoreUnavailable, LedgerUnavailable, SQLAlchemyError) as error:
-            heard("", type(error).__name__)
+            heard("", in_words(error))
         await rested(stopping, IDLE)
 
 

@@ -51,7 +51,8 @@ class Asking:
                         raise Unreachable(f"{url} gave more than can be taken, or took too long")
                 status = answer.status_code
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise Unreachable(f"{url} cannot be reached ({type(error).__name__})") from error
+            late = isinstance(error, httpx.TimeoutException)
+            raise Unreachable(f"{url} {'does not answer in time' if late else 'cannot be reached'}") from error
         try:
             return status, msgspec.json.decode(bytes(body), type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -14,6 +14,7 @@ from gateway.catalogue.load import load as load_catalogue
 from gateway.catalogue.model import Dataset
 from gateway.command import options
 from gateway.errors import ConfigurationError, Problem, in_order
+from gateway.nouns import counted
 from gateway.rules import deadlines, load
 from gateway.rules.check import reach, weakened
 from gateway.rules.compare import commands as diff
@@ -138,7 +139,7 @@ def _load(arguments: argparse.Namespace) -> RuleSet | None:
 def _print(problems: list[Problem], end: str) -> None:
     problems = in_order(problems)
     print("\n".join(map(str, problems)), file=sys.stderr)
-    print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; {end}", file=sys.stderr)
+    print(f"{counted(len(problems), 'problem')}; {end}", file=sys.stderr)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -162,8 +163,9 @@ def _check(arguments: argparse.Namespace) -> int:
         return told
     grants = sum(len(entry.grants) for entry in policies.requesters.values())
     print(
-        f"{len(rule_set.rules)} rules, {len(policies.purposes)} purposes, {len(policies.requesters)} requesters with "
-        f"{grants} grants, {len(policies.catalogue.published)} published datasets: no problem"
+        f"{counted(len(rule_set.rules), 'rule')}, {counted(len(policies.purposes), 'purpose')},"
+        f" {counted(len(policies.requesters), 'requester')} with "
+        f"{counted(grants, 'grant')}, {counted(len(policies.catalogue.published), 'published dataset')}: no problem"
     )
     print(f"rule set {rule_set.digest}")
     today = guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)

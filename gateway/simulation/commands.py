@@ -25,8 +25,10 @@ from gateway.errors import StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT, Workplace
+from gateway.nouns import counted
 from gateway.rules.load import load
 from gateway.rules.ruleset import RuleSet
+from gateway.saying import in_words
 from gateway.simulation import dry_commands, forms, marked, marking
 from gateway.simulation.compare import Comparison
 from gateway.simulation.simulate import FORMAT, PARTS, Progress, Simulation, looked
@@ -105,7 +107,7 @@ def _proposed(place: Workplace, digest: str) -> str | None:
         with place.store.engine.connect() as connection:
             row = marked.waiting(connection, digest, datetime.datetime.now(datetime.UTC))
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the proposals cannot be read ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the proposals cannot be read ({in_words(error)})") from error
     return None if row is None else row.id
 
 
@@ -121,6 +123,6 @@ class _Teller:
         self._told = time.monotonic()
         left = datetime.timedelta(seconds=round(progress.left))
         print(
-            f"{progress.done:,} of {progress.of:,} entries, {progress.rate:,.0f} per second, {left} left",
+            f"{progress.done:,} of {counted(progress.of, 'entry', ',')}, {progress.rate:,.0f} per second, {left} left",
             file=sys.stderr,
         )

@@ -22,6 +22,7 @@ from gateway.errors import DutyboundError
 from gateway.inquiry.replay import Brought
 from gateway.inquiry.types import Decision, Declaration, Requester, SubjectDecision
 from gateway.rules.ruleset import RuleSet
+from gateway.saying import in_words
 from gateway.simulation.compare import Comparison, Made, Outcome, denial, opened
 from gateway.storage.rules import dry_runs
 from gateway.storage.rules.dry_runs import Counted, Run
@@ -209,7 +210,7 @@ class DryRuns:
                 self._not_before = 0.0
             self._heard("", None)
         except (SQLAlchemyError, DutyboundError) as error:
-            self._heard("", f"the dry run cannot be read ({type(error).__name__})")
+            self._heard("", f"the dry run cannot be read ({in_words(error)})")
 
     def _wanted(self) -> Run | None:
         with self._engine.connect() as connection:

@@ -23,6 +23,7 @@ from gateway.ledger.acting.planned import Made, Row, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
+from gateway.saying import in_words
 from gateway.simulation import forms
 from gateway.simulation.dry import MISSED, OUTCOMES
 from gateway.storage.rules import dry_runs, rulesets
@@ -181,4 +182,4 @@ def _reading(place: Workplace) -> Iterator[Connection]:
         with place.store.engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store cannot be read ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the store cannot be read ({in_words(error)})") from error

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from gateway.errors import printable
+from gateway.nouns import counted
 from gateway.simulation.compare import NOT_REPLAYABLE
 from gateway.simulation.result import Result, Row
 
@@ -53,7 +54,10 @@ def as_text(result: Result) -> Iterator[str]:
 def _lines(result: Result) -> Iterator[str]:
     since, until = (at.isoformat(sep=" ", timespec="minutes") for at in (result.since, result.until))
     yield f"Rule set {result.candidate[:_SHORT]} on what was asked from {since} until {until}"
-    yield f"  {result.entries:,} entries, {result.inquiries:,} of them inquiries, about {result.decisions:,} subjects"
+    yield (
+        f"  {counted(result.entries, 'entry', ',')}, {result.inquiries:,} of them inquiries, about"
+        f" {counted(result.decisions, 'subject', ',')}"
+    )
     yield f"  {result.changed:,} would be decided differently from what was recorded"
     if result.not_replayable:
         yield f"  {sum(result.not_replayable.values()):,} cannot be decided again, and are in no other count:"

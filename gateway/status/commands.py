@@ -17,6 +17,7 @@ from gateway.command import options
 from gateway.config import settings
 from gateway.errors import ConfigurationError, DutyboundError
 from gateway.ledger.log.build import examine_registry
+from gateway.saying import in_words
 from gateway.status.departments import of_departments
 from gateway.status.files import of_backup, of_files
 from gateway.status.lines import Line, day, table, trouble
@@ -64,7 +65,7 @@ def _lines(config: Path, found: settings.Settings, now: datetime.datetime) -> It
                 yield from _of_registry(found)
         except (DutyboundError, SQLAlchemyError) as error:
             own = isinstance(error, DutyboundError)
-            yield trouble("store", str(error) if own else f"it cannot be read ({type(error).__name__})")
+            yield trouble("store", str(error) if own else f"it cannot be read ({in_words(error)})")
         finally:
             store.close()
     yield of_backup(found, now)

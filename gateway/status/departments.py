@@ -13,6 +13,7 @@ from connectors.files import FilesConnector
 from gateway import check
 from gateway.connecting.delivering.worker import why
 from gateway.errors import Problem
+from gateway.nouns import counted
 from gateway.status.lines import Line, lasting, trouble
 from gateway.storage.port import Store
 from gateway.storage.watch import source_findings
@@ -24,13 +25,13 @@ def of_departments(config: Path, store: Store) -> Iterator[Line]:
     read = check.read(config, os.environ, problems)
     if problems or read is None or read.parts is None:
         count = len(problems)
-        yield trouble("departments", f"{count} problems in what is configured; `dutybound check` lists them")
+        yield trouble("departments", f"{counted(count, 'problem')} in what is configured; `dutybound check` lists them")
         return
     with store.engine.connect() as connection:
         drifts = collections.Counter(each.department for each in source_findings.findings(connection))
     for name, connector in sorted(read.parts.departments.connectors.items()):
         found = drifts[name]
-        said = f"{found} findings of drift; `dutybound source findings`" if found else "no finding of drift"
+        said = f"{counted(found, 'finding')} of drift; `dutybound source findings`" if found else "no finding of drift"
         line = Line("departments", name, said, not found, {"drift": found})
         yield _delivered(line, connector) if isinstance(connector, FilesConnector) else line
 

@@ -18,6 +18,7 @@ from gateway.backup import last
 from gateway.config.settings import Settings
 from gateway.config.store_key import KeyCommand
 from gateway.errors import CommandRefused, Problem
+from gateway.saying import in_words
 from gateway.status.lines import Line, day, lasting, trouble
 
 SOON = datetime.timedelta(days=30)
@@ -75,7 +76,7 @@ def _certificate(key: str, file: Path, now: datetime.datetime) -> Line:
     try:
         ends = min(each.not_valid_after_utc for each in x509.load_pem_x509_certificates(file.read_bytes()))
     except (OSError, ValueError) as error:
-        return trouble("certificates", f"`{file.name}` cannot be read ({type(error).__name__})", key)
+        return trouble("certificates", f"`{file.name}` cannot be read ({in_words(error)})", key)
     left = ends - now
     said = f"ends in {lasting(left.total_seconds())}, {day(ends)}" if left > left * 0 else f"ended on {day(ends)}"
     return Line("certificates", key, said, left > SOON, {"ends": ends.isoformat()})
@@ -85,5 +86,5 @@ def _key(key: str, file: Path, now: datetime.datetime) -> Line:
     try:
         age = now.timestamp() - file.stat().st_mtime
     except OSError as error:
-        return trouble("keys", f"`{file.name}` cannot be read ({type(error).__name__})", key)
+        return trouble("keys", f"`{file.name}` cannot be read ({in_words(error)})", key)
     return Line("keys", key, f"written {lasting(age)} ago", True, {"days": int(age // 86400)})

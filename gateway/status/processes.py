@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from gateway.config.managing import ManageSettings
+from gateway.saying import in_words
 from gateway.status.lines import Line, trouble
 
 _WITHIN = 5.0
@@ -27,7 +28,7 @@ def of_processes(settings: ManageSettings | None) -> Iterator[Line]:
     try:
         found = _asked(settings)
     except httpx.HTTPError as error:
-        yield trouble("processes", f"{where} does not answer ({type(error).__name__}); does the gateway run?")
+        yield trouble("processes", f"{where} does not answer ({in_words(error)}); does the gateway run?")
         return
     except ValueError:
         yield trouble("processes", f"{where} answers, but not as a gateway of this version")

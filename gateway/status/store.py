@@ -12,6 +12,7 @@ from gateway.ledger.log.publish import read_published
 from gateway.ledger.log.retire import all_sealed
 from gateway.ledger.projections import positions
 from gateway.ledger.stored.read import heads
+from gateway.nouns import counted
 from gateway.status.lines import Line, day, lasting
 from gateway.storage import schema
 from gateway.storage.port import Reader, Store
@@ -55,7 +56,7 @@ def _shards(store: Store, reader: Reader, now: int) -> Iterator[Line]:
         found = read_published(reader, head.name)
         published = 0 if found is None else found.size
         facts = {"entries": head.size, "published": published, "sealed": head.name in sealed}
-        said = f"{head.size:,} {'entry' if head.size == 1 else 'entries'}"
+        said = counted(head.size, "entry", ",")
         gap = sealed.get(head.name)
         late = published < head.size and (found is None or (now / 1e6 - found.at.timestamp()) > BEHIND)
         if gap is not None:
@@ -77,7 +78,11 @@ def _projections(reader: Reader, now: int) -> Iterator[Line]:
         since = 0.0 if each.since is None else max(0.0, (now - each.since) / 1e6)
         behind[each.projection] = entries + each.entries, max(seconds, since)
     for name, (entries, seconds) in behind.items():
-        said = f"{entries:,} entries behind, the first for {lasting(seconds)}" if entries else "has all entries"
+        said = (
+            f"{counted(entries, 'entry', ',')} behind, the first for {lasting(seconds)}"
+            if entries
+            else "has all entries"
+        )
         yield Line("projections", name, said, seconds <= BEHIND, {"behind": entries, "seconds": round(seconds, 3)})
 
 
@@ -103,12 +108,12 @@ def _queue(store: Store, now: int) -> Iterator[Line]:
     yield Line("queue", "messages", said, late <= BEHIND, {"waiting": waiting, "late": round(late, 3)})
     with store.engine.connect() as connection:
         states = select(recall.c.state, func.count()).group_by(recall.c.state)
-        counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(states)}
+        by_state: dict[str, int] = {row[0]: row[1] for row in connection.execute(states)}
         jobs = connection.execute(select(func.count()).select_from(recall_job).where(SELECTING)).scalar_one()
         stopped = connection.execute(select(func.count()).select_from(work.delivery_stop)).scalar_one()
-    opened, overdue = counted.get("open", 0), counted.get("overdue", 0)
+    opened, overdue = by_state.get("open", 0), by_state.get("overdue", 0)
     said = f"{opened + overdue:,} not answered" + (f", {overdue:,} of them overdue" if overdue else "")
     yield Line("queue", "recalls", said, not overdue, {"open": opened, "overdue": overdue})
-    yield Line("queue", "jobs", f"{jobs:,} changes to notify recipients of", True, {"jobs": jobs})
+    yield Line("queue", "jobs", f"{counted(jobs, 'change', ',')} to notify recipients of", True, {"jobs": jobs})
     said = f"{stopped:,} are sent nothing any more; `dutybound recalls resume`" if stopped else "all are sent to"
     yield Line("queue", "recipients", said, not stopped, {"stopped": stopped})

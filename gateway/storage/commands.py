@@ -13,6 +13,7 @@ from gateway.config import settings
 from gateway.config.settings import Settings
 from gateway.config.store_key import StoreKey
 from gateway.errors import CommandRefused, ConfigurationError, Problem
+from gateway.nouns import counted
 from gateway.storage import schema
 from gateway.storage.keys import finishing
 from gateway.storage.migrating import migrate_store, opened_to_finish
@@ -170,4 +171,4 @@ class _Progress:
     def __call__(self, table: str, count: int) -> None:
         self._count += count
         if count and sys.stderr.isatty():
-            print(f"\r{self._count} rows sealed (`{table}`)\033[K", end="", file=sys.stderr, flush=True)
+            print(f"\r{counted(self._count, 'row')} sealed (`{table}`)\033[K", end="", file=sys.stderr, flush=True)

@@ -20,6 +20,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from gateway.saying import in_words
 from gateway.storage.engines.sqlite import SqliteStore
 from gateway.storage.port import Change, Guarded, Store
 from gateway.storage.projections import counted
@@ -196,7 +197,7 @@ def scrub(store: Store) -> str | None:
             names = ", ".join(table.name for table in (*_NAMING, *_BY_KEY))
             connection.exec_driver_sql(f"VACUUM {names}")
     except (sqlite3.Error, SQLAlchemyError) as error:
-        return f"{type(error).__name__}: {(str(getattr(error, 'orig', None) or error).splitlines() or [''])[0]}"
+        return (str(getattr(error, "orig", None) or error).splitlines() or [in_words(error)])[0]
     return None
 
 

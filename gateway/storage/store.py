@@ -26,9 +26,11 @@ from gateway.config.settings import Settings, placing
 from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
 from gateway.files import also_named, not_writable, readable_by_others
+from gateway.saying import in_words
 from gateway.storage import schema
 from gateway.storage.archive.files import archive_at
 from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.engines.sqlite_file import unusable
 from gateway.storage.keys.opening import Sealable, told_of_plain, unlock
 from gateway.storage.port import Store
 from gateway.storage.whole import metadata
@@ -120,7 +122,9 @@ def opened(settings: Settings, *, make: bool = False) -> Iterator[Store]:
             raise StoreUnavailable(
                 "others are writing to the store and left no moment for this; run it again"
             ) from error
-        raise StoreUnavailable(f"the store is out of reach ({type(error).__name__})") from error
+        if isinstance(store, SqliteStore):
+            raise StoreUnavailable(f"`{store.path}` cannot be used: {unusable(store.path, error)}") from error
+        raise StoreUnavailable(f"the store is out of reach ({in_words(error)})") from error
     finally:
         store.close()
 
@@ -166,7 +170,7 @@ def open_file(path: Path, file: str = "gateway.yaml", key: StoreKey | None = Non
     except OSError as error:
         raise refusal(file, f"`{path}` cannot be opened for writing ({error.strerror})") from error
     except (DBAPIError, sqlite3.Error) as error:
-        raise refusal(file, f"`{path}` is unusable: {getattr(error, 'orig', None) or error}") from error
+        raise refusal(file, f"`{path}` cannot be used: {unusable(path, error)}") from error
     return store
 
 
@@ -242,7 +246,7 @@ def first_line(error: Exception) -> str:
     """Why, as the driver or the system reports it."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+    return (str(getattr(error, "orig", None) or error).splitlines() or [in_words(error)])[0]
 
 
 def _with_fix(error: Exception, url: URL) -> str:
@@ -278,7 +282,7 @@ def examine_store(url: str, file: str, *, single_node: bool, key: StoreKey | Non
             _check_version(looked_at, file, key, make=False)
             told = [*later(looked_at.engine), *told_of_plain(looked_at, key)]
         except (DBAPIError, sqlite3.Error) as error:
-            raise refusal(file, f"`{path}` is unusable: {first_line(error)}") from error
+            raise refusal(file, f"`{path}` cannot be used: {unusable(path, error)}") from error
         finally:
             looked_at.close()
         if wrong := readable_by_others(path) or also_named(path):
@@ -361,7 +365,7 @@ def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False)
     """Open an existing SQLite store for reading only, as `open_to_read` does."""
     try:
         if not path.is_file():
-            raise FileNotFoundError("no such file")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         store = SqliteStore(path, read_only=True)
         connection = store.connect()
         try:
@@ -369,7 +373,8 @@ def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False)
         finally:
             connection.close()
     except (OSError, sqlite3.Error, StoreUnavailable) as error:
-        raise ConfigurationError([Problem(str(path), 0, 0, "", f"cannot be read as a store ({error})")]) from error
+        why = unusable(path, error)
+        raise ConfigurationError([Problem(str(path), 0, 0, "", f"cannot be read as a store ({why})")]) from error
     if "entry" not in names or "shard" not in names:
         raise ConfigurationError([Problem(str(path), 0, 0, "", "holds no ledger; name the gateway's store file")])
     with store.engine.connect() as checked:

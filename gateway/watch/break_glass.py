@@ -27,6 +27,7 @@ from gateway.errors import Code, Refusal
 from gateway.rules.deadlines import deadline
 from gateway.rules.files.calendar import Calendar
 from gateway.rules.model import Purpose
+from gateway.saying import in_words
 from gateway.storage.tables import SHARD_BITS, micros, moment, shard
 from gateway.storage.watch.findings import BREAK_GLASS, Glass, finding, finding_entry, verdict
 
@@ -96,7 +97,7 @@ class BreakGlass:
         try:
             opened = await asyncio.to_thread(self._open, asker)
         except SQLAlchemyError as error:
-            log.warning("reviews cannot be read (%s)", type(error).__name__)
+            log.warning("reviews cannot be read (%s)", in_words(error))
             message = "whether a review is overdue cannot be found out now, so nothing was disclosed; ask again"
             raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True) from error
         today = self._calendar.local(now).date()
@@ -145,7 +146,7 @@ class BreakGlass:
         try:
             await asyncio.to_thread(self._link, insert(finding_entry).from_select(["finding", "entry"], row))
         except SQLAlchemyError as error:
-            log.warning("a review has no link to its entry (%s)", type(error).__name__)
+            log.warning("a review has no link to its entry (%s)", in_words(error))
 
     def _link(self, statement: ClauseElement) -> None:
         with self._engine.begin() as connection:

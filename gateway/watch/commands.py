@@ -20,7 +20,9 @@ from gateway.activation.stored import in_force
 from gateway.command import options
 from gateway.config import settings
 from gateway.errors import StoreUnavailable
+from gateway.nouns import counted
 from gateway.rules.files import thresholds
+from gateway.saying import in_words
 from gateway.storage.store import opened
 from gateway.storage.tables import moment
 from gateway.storage.watch import findings as kept
@@ -64,7 +66,7 @@ def _follow(arguments: argparse.Namespace) -> int:
         follower = Follower(store, wanted, dates, own)
         glass = BreakGlass(store.engine, dates, lambda: purposes, lambda inquiry, client, purpose: None)
         if back := restore.brought_back(store, glass, others):
-            print(f"{back} findings of break-glass brought back: they were removed or altered", file=sys.stderr)
+            print(f"{counted(back, 'finding')} of break-glass brought back, removed or altered before", file=sys.stderr)
         read = 0
         while True:
             try:
@@ -72,7 +74,7 @@ def _follow(arguments: argparse.Namespace) -> int:
             except (SQLAlchemyError, StoreUnavailable) as error:
                 if arguments.once:
                     raise
-                print(f"the store is out of reach ({type(error).__name__}); trying again", file=sys.stderr)
+                print(f"the store is out of reach ({in_words(error)}); trying again", file=sys.stderr)
                 taken = 0
             read += taken
             if not taken and arguments.once:
@@ -80,9 +82,12 @@ def _follow(arguments: argparse.Namespace) -> int:
             if not taken:
                 time.sleep(arguments.every)
         waiting = len(kept.findings(store.engine, decided=False))
-        print(f"{read} entries read; {waiting} finding{'s' if waiting != 1 else ''} for review")
+        print(f"{counted(read, 'entry')} read; {counted(waiting, 'finding')} for review")
         if follower.passed_over:
-            print(f"{follower.passed_over} entries passed over: erased, or of a kind that this version does not know")
+            print(
+                f"{counted(follower.passed_over, 'entry')} passed over: erased, or of a kind that this version"
+                " does not know"
+            )
     return 0
 
 
@@ -98,7 +103,7 @@ def _findings(arguments: argparse.Namespace) -> int:
 
 
 def _lines(each: Kept) -> Iterator[str]:
-    behind = f"{each.entries} {'entries' if each.entries != 1 else 'entry'}"
+    behind = f"{counted(each.entries, 'entry')}"
     yield f"{each.id}   {moment(each.at):%Y-%m-%d %H:%M} UTC   Art. {each.article}, {each.purpose}, {behind}"
     yield f"  {each.words}"
     if each.verdict is not None and each.decided_at is not None:

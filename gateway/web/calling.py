@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import CommandRefused, printable
 from gateway.files import readable_by_others
+from gateway.saying import in_words
 
 TIMEOUT = 30.0
 """Seconds."""
@@ -61,7 +62,7 @@ def called(
         answer = httpx.request(method, f"{url}{path}", json=body, headers=headers, timeout=within)
         told = answer.json()
     except httpx.HTTPError as error:
-        raise CommandRefused(f"the gateway at {url} does not answer ({type(error).__name__}); is it running?") from None
+        raise CommandRefused(f"the gateway at {url} does not answer ({in_words(error)}); is it running?") from None
     except ValueError:
         raise CommandRefused(f"{url} is no gateway: it answered {answer.status_code}, and not in JSON") from None
     if isinstance(told, dict) and "detail" in told and answer.is_error:
@@ -119,7 +120,7 @@ def token(file: Path) -> str:
             raise CommandRefused(f"`{file}` holds a token and {wrong}")
         found = file.read_text("ascii").strip()
     except (OSError, ValueError) as error:
-        raise CommandRefused(f"the token in `{file}` cannot be read ({type(error).__name__})") from None
+        raise CommandRefused(f"the token in `{file}` cannot be read ({in_words(error)})") from None
     if not found or len(found.split()) != 1:
         raise CommandRefused(f"`{file}` must hold one access token, and nothing else")
     return found

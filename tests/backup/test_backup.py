@@ -257,7 +257,7 @@ class TestSqlite:
 
     def test_the_copy_is_verified_where_that_is_wanted(self, office: Office) -> None:
         office.serve(1)
-        assert f"whole: {ORIGIN}/1, 1 entries" in office.ran("backup", "--out", "copy", "--verify")
+        assert f"whole: {ORIGIN}/1, 1 entry" in office.ran("backup", "--out", "copy", "--verify")
 
     def test_it_has_nothing_of_what_was_deleted(self, office: Office) -> None:
         office.serve(1)
@@ -300,7 +300,7 @@ class TestPostgresql:
         scratch = server.url(server.database())
         for number in range(2):
             said = office.ran("backup", "--out", f"copy-{number}", "--verify", "--scratch", scratch)
-            assert f"whole: {ORIGIN}/1, 1 entries" in said
+            assert f"whole: {ORIGIN}/1, 1 entry" in said
         with server.connect(scratch.rpartition("/")[2]) as connection:
             assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
         office.sql("UPDATE entry SET leaf = :leaf WHERE id > 0", leaf=bytes(32))

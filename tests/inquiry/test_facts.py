@@ -239,7 +239,7 @@ async def test_while_they_cannot_be_read_the_log_has_a_line_at_the_beginning_and
     for _ in range(2):
         await reader.read([ORG], NOW, WHO)
     began, ended = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert (began["event"], began["part"], began["why"]) == ("began", "facts", "OperationalError")
+    assert (began["event"], began["part"], began["why"]) == ("began", "facts", "the database failed (SQLITE_ERROR)")
     assert (ended["event"], ended["part"], ended["failures"]) == ("ended", "facts", 20)
     assert caplog.records == []
 

@@ -113,7 +113,10 @@ async def test_a_ledger_that_refuses_says_so_once_and_why_and_its_groups_are_cou
             await refused_for("", ledger, number)
         (line,) = heard.lines
         assert (line["event"], line["part"]) == ("began", "ledger")
-        assert line["why"] in ("the store is out of reach (FileGone)", "the session with the store was lost")
+        assert line["why"] in (
+            f"the store is out of reach (`{store.path}` is gone; put it back, and stop the gateway for that)",
+            "the session with the store was lost",
+        )
         store.path.with_name("elsewhere.db").rename(store.path)
         await until_async("the ledger to be healthy", lambda: ledger.healthy)
         assert [each["event"] for each in heard.lines] == ["began", "ended"]
@@ -136,7 +139,7 @@ async def test_what_a_database_says_of_rows_is_not_told(tmp_path: Any) -> None:
         store.fault = None
     (line,) = heard.lines[:1]
     assert "5299000J2N45DDNE4Y28" not in json.dumps(heard.lines)
-    assert line["why"] == "the store did not take the entries (StoreUnavailable)"
+    assert line["why"] == "the store did not take the entries (the store failed, or cannot be reached)"
     store.close()
 
 

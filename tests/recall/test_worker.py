@@ -106,7 +106,7 @@ async def test_a_turn_that_fails_or_takes_long_keeps_no_other_and_is_told(config
     assert [(each["event"], each["part"], each["name"]) for each in events] == [
         ("began", "recalls", "wrong"), ("ended", "recalls", "wrong"),
     ]  # fmt: skip
-    assert events[0]["why"] == "it stands still (ValueError)"
+    assert events[0]["why"] == "it stands still (something has not the form that is expected)"
 
 
 async def test_a_turn_is_woken_by_what_is_due_and_by_the_end(config: Path) -> None:

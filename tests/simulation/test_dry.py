@@ -235,7 +235,7 @@ async def test_one_that_cannot_be_loaded_is_told_and_stops_nothing(place: Place)
 
     runs = DryRuns(store.engine, load, lambda: rules, lambda: NOW, noted.told, noted.heard)
     await runs.look()
-    assert noted.wrong == "the dry run cannot be read (ActRefused)"
+    assert noted.wrong == "the dry run cannot be read (it was refused)"
     of = asked(2)
     decision = decided(rules, of)
     assert decision is not None

@@ -39,7 +39,7 @@ def test_certificates_and_keys_are_shown_by_their_ages(tmp_path: Path) -> None:
     of = found(tmp_path, tls=tls)
     certificate.write_text("nothing that is a certificate")
     broken = {each.name: each for each in of_files(of, NOW)}
-    assert broken["tls.cert_file"].said == "`server.crt` cannot be read (ValueError)"
+    assert broken["tls.cert_file"].said == "`server.crt` cannot be read (something has not the form that is expected)"
     assert "SECRET" not in table([*lines.values(), *late.values(), *broken.values()])
 
 

@@ -128,7 +128,7 @@ def test_a_review_of_break_glass_is_brought_back(office: Office) -> None:
             office.sql("DELETE FROM asked")
             office.sql("UPDATE projected SET next = 0 WHERE projection = 'asked'")
         office.ran("watch", "follow", "--once")
-        assert "1 findings of break-glass brought back" in office.err, (how, projected)
+        assert "1 finding of break-glass brought back" in office.err, (how, projected)
         assert kept.one_finding(engine, GLASS) == before, (how, projected)
         office.ran("watch", "follow", "--once")
         assert office.err == "", (how, projected)

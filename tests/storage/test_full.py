@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import LedgerUnavailable, StoreHindered
+from gateway.errors import ConfigurationError, LedgerUnavailable, StoreHindered
 from gateway.storage.store import open_store
 from tests.ledger.support import AT, BY, faulty_store_in, opened
 
@@ -44,5 +44,18 @@ async def test_a_full_disk_is_named_in_the_log(tmp_path: Path) -> None:
         with pytest.raises(LedgerUnavailable):
             await ledger.append(b"refused", b"", AT, BY)
         store.fault = None
-    assert heard == ["the store did not take the entries (the disk is full)"]
+    assert heard == ["the store did not take the entries (its disk is full; make room there)"]
     store.close()
+
+
+def test_a_start_on_a_disk_that_takes_nothing_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    open_store(f"sqlite:///{path}").close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, hard))
+    try:
+        with pytest.raises(ConfigurationError) as caught:
+            open_store(f"sqlite:///{path}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert f"`{path}` cannot be used: nothing can be written beside it" in str(caught.value)

@@ -108,8 +108,9 @@ def test_a_url_that_cannot_be_used_says_why(url: str, reason: str) -> None:
 
 def test_a_place_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x" * 4096)
-    with pytest.raises(ConfigurationError, match="not a database"):
-        open_store(f"sqlite:///{tmp_path / 'file'}")
+    for opening in (open_store, lambda url: examine_store(url, "here.yaml", single_node=True)):
+        with pytest.raises(ConfigurationError, match=f"`{tmp_path / 'file'}` cannot be used: it is no SQLite database"):
+            opening(f"sqlite:///{tmp_path / 'file'}")
     with pytest.raises(ConfigurationError, match="cannot be opened for writing"):
         open_store(f"sqlite:///{tmp_path / 'file' / 'below.db'}")
     with pytest.raises(ConfigurationError, match="cannot be opened for writing"):

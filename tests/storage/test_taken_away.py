@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gateway.errors import Code, Refusal, StoreUnavailable
+from gateway.errors import Code, ConfigurationError, Refusal, StoreHindered, StoreUnavailable
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.stored.read import heads
 from gateway.storage.engines.sqlite import SqliteStore
+from gateway.storage.store import open_copy, open_file
 from tests.ledger.support import opened, refused, store_in
 from tests.waiting import until_async
 
@@ -159,3 +160,27 @@ def test_what_is_read_beside_is_of_the_file_that_stands_there(tmp_path: Path) ->
     with pytest.raises((DBAPIError, OperationalError, sqlite3.OperationalError)), store.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
     store.close()
+
+
+def from_its_head_on(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"garbage " * 4096)
+
+
+def behind_its_head(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(100)  # the header stays, and what describes the tables does not
+        file.write(b"garbage " * 4096)
+
+
+@pytest.mark.parametrize("over", [from_its_head_on, behind_its_head])
+async def test_one_that_was_written_over_is_named_with_what_to_do(tmp_path: Path, over: Callable[[Path], None]) -> None:
+    path = store_in(tmp_path).path
+    over(path)
+    store = SqliteStore(path)
+    with pytest.raises(StoreHindered, match=r"written over.* stop the gateway.*`dutybound restore`"):
+        (await store.hold("1") or pytest.fail("nobody has it")).subject_keys_at_once(1, [("LEI", "1")])
+    store.close()
+    for opening in (open_copy, open_file):
+        with pytest.raises(ConfigurationError, match=rf"{path}.*written over.* stop the gateway.*`dutybound restore`"):
+            opening(path)

@@ -84,7 +84,7 @@ def test_a_live_gateway_is_held_against_its_registry(office: Office) -> None:
     key = public(office, ROOT)
     with serving(served(office)) as url:
         assert office.bare("ledger", "verify", url, "--state", "seen", "--key", key) == 0, office.err
-        assert f"whole: {ORIGIN}/{COMMANDS[0]}, 1 entries" in office.out
+        assert f"whole: {ORIGIN}/{COMMANDS[0]}, 1 entry" in office.out
     remove(office, COMMANDS[0])
     with serving(served(office)) as url:
         assert office.bare("ledger", "verify", url, "--state", "elsewhere", "--key", key) == 1

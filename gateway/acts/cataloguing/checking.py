@@ -9,6 +9,7 @@ from gateway.catalogue import definitions
 from gateway.catalogue.model import Catalogue
 from gateway.config.store_key import StoreKey
 from gateway.errors import ConfigurationError
+from gateway.nouns import counted
 from gateway.storage.store import open_to_read
 
 _NAMED = 5
@@ -31,6 +32,6 @@ def warnings(store: str, catalogue: Catalogue, key: StoreKey | None = None) -> l
         return []
     names = ", ".join([f"`{each.dataset}`" for each in found[:_NAMED]] + ["..."] * (len(found) > _NAMED))
     return [
-        f"{len(found)} dataset{'' if len(found) == 1 else 's'} of this folder ({names}): no act of its department"
+        f"{counted(len(found), 'dataset')} of this folder ({names}): no act of its department"
         " published this version, so people could not activate it; see `dutybound catalogue consult`"
     ]

@@ -33,6 +33,7 @@ from gateway.errors import Problem
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.digests import same_human
 from gateway.ledger.acting.planned import Actor, Made, Seen, invalid, not_found
+from gateway.nouns import counted
 from gateway.rules.deadlines import deadline, overdue
 from gateway.rules.files.calendar import MOST_TERM
 from gateway.storage.recall.recalls import OPEN, recall
@@ -174,7 +175,7 @@ class Supplements:
             if not alive:
                 raise invalid("STATE", "nothing of it is published or on its way")
             if waiting := _recalled(seen.connection, dataset):
-                message = f"{waiting} recalls of it are not answered yet; retire it once they are"
+                message = f"there is no answer yet to {counted(waiting, 'recall')} of it; retire it once there is"
                 raise invalid("STATE", message)
             return self._step(seen, actor, alive[-1], _Wanted("catalogue-retired", "retired", {"words": reason}))
 

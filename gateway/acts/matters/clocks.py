@@ -26,6 +26,7 @@ from gateway.ledger.acting.planned import Actor, Changes, Made, Planned, Row, Se
 from gateway.ledger.entry import entries
 from gateway.rules import deadlines
 from gateway.rules.deadlines import Deadline, deadline
+from gateway.saying import in_words
 from gateway.storage.subjects import acts as rows
 from gateway.storage.subjects import facts
 from gateway.storage.subjects.acts import UPHELD, WAITS, Act, Matter, matter
@@ -67,7 +68,7 @@ class Clocks:
                 await self.turn()
                 now = None
             except Exception as error:  # whatever it is, the clocks go on once it is over
-                now = None if self._in_doubt() else f"the clocks of matters stand still ({type(error).__name__})"
+                now = None if self._in_doubt() else f"the clocks of matters stand still ({in_words(error)})"
             if now != fault:
                 fault = now
                 self._heard("", fault)

@@ -15,6 +15,7 @@ from connectors.delivered.report import Outcome, Report
 from gateway.command import options
 from gateway.connecting.delivering.department import canonical, delivering
 from gateway.errors import CommandRefused, printable
+from gateway.nouns import counted
 from gateway.values import suggest
 
 
@@ -45,9 +46,9 @@ def printed(report: Report) -> str:
     """The report for a person."""
     of = f"delivery {report.sequence}, as of {report.as_of}: " if report.sequence else ""
     lines = [f"{of}{_OUTCOMES[report.outcome]}"]
-    for name, counted in report.datasets.items():
-        gone = f", {counted.vanished} of the delivery before are gone" if counted.vanished else ""
-        lines.append(f"  {name:24} {counted.records} records{gone}")
+    for name, of_it in report.datasets.items():
+        gone = f", {of_it.vanished} of the delivery before are gone" if of_it.vanished else ""
+        lines.append(f"  {name:24} {counted(of_it.records, 'record')}{gone}")
     lines += [f"  {printable(str(trouble))}" for trouble in report.troubles]
     if report.more:
         lines.append(f"  and {report.more} more of such")

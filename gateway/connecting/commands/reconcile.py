@@ -30,6 +30,7 @@ from gateway.ledger.commands.progress import teller
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
+from gateway.nouns import counted
 
 if TYPE_CHECKING:
     from gateway.connecting.department import Department, Departments
@@ -95,12 +96,12 @@ def _run(arguments: argparse.Namespace) -> int:
         return in_order(lines, lambda call: call.at, lambda call: f"{arguments.log}:{call.line}: {_UNSORTED}")
 
     since, until = _period(arguments, calls())
-    counted = Counted()
+    totals = Counted()
     limit = datetime.timedelta(seconds=arguments.skew + _MARGIN)
     answered = datetime.timedelta(seconds=found.settings.limits.deadline + found.settings.limits.patience)
     window = Window(limit, limit + answered)
     most, tries = _most(department, found), _tries(department)
-    matching = Matching(window, most, tries, _digest(arguments), counted, ids=bool(columns.inquiry))
+    matching = Matching(window, most, tries, _digest(arguments), totals, ids=bool(columns.inquiry))
     with operator.opened(arguments.config) as place:
         entered = place.run(lambda ledger: _enter(ledger, arguments, since, until))
         known = expected(place.store, _datasets(department, found), since - window.after, until + limit, teller())
@@ -110,10 +111,10 @@ def _run(arguments: argparse.Namespace) -> int:
             missing += each.kind != "erased"
             print(printable(_line(each, place.settings.ledger.origin, arguments.json)))
         if arguments.json:
-            print(json.dumps({"kind": "total", **vars(counted), "missing": missing}))
+            print(json.dumps({"kind": "total", **vars(totals), "missing": missing}))
         else:
-            about = f"{counted.calls} calls, {counted.entered} with an entry, {counted.nobody} about nobody"
-            print(f"{about}; {counted.entries} entries of that time; {missing} to look into")
+            about = f"{counted(totals.calls, 'call')}, {totals.entered} with an entry, {totals.nobody} about nobody"
+            print(f"{about}; {counted(totals.entries, 'entry')} of that time; {missing} to look into")
             print(f"entered: this view is entry {entered.index} of {place.settings.ledger.origin}/{entered.shard}")
     return 1 if missing else 0
 

@@ -17,6 +17,7 @@ from gateway.command import options
 from gateway.connecting.department import Department, opened, placed
 from gateway.connecting.trying.run import Trial, tried
 from gateway.errors import CommandRefused, printable
+from gateway.nouns import counted
 from gateway.values import suggest
 
 
@@ -73,9 +74,9 @@ def _as_text(department: Department, trials: Sequence[Trial]) -> str:
     known: set[str] = set()
     for trial in trials:
         whom = "test subject" if trial.declared else "made-up identifier"
-        asked = f"{trial.asked} {whom}{'s' if trial.asked != 1 else ''}"
+        asked = counted(trial.asked, whom)
         said = [str(placed(department, each)) + _mark(each.kind) for each in trial.found]
-        came = f"{trial.records} record{'s' if trial.records != 1 else ''}, {trial.seconds:.2f} s"
+        came = f"{counted(trial.records, 'record')}, {trial.seconds:.2f} s"
         verdict = f"{len(said)} to mend" if said else f"fits; {came}"
         lines.append(f"{department.name}: {trial.dataset}: {asked}: {verdict}")
         if trial.untried:

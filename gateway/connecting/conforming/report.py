@@ -13,6 +13,7 @@ from importlib.metadata import version
 from connectors.contract.model import Found, Result
 from gateway.connecting.conforming.system import Opened
 from gateway.errors import printable
+from gateway.nouns import counted
 
 NAMESPACE = "dutybound-conformance"
 """What a signature of the report is for (`ssh-keygen -Y sign -n`)."""
@@ -53,7 +54,8 @@ def as_text(department: str, opened: Opened, found: Sequence[Found], began: date
     """A line a check, and below it why it did not pass."""
     system = opened.system
     lines = [
-        f"{department}: kind {opened.kind}, {len(system.datasets)} datasets, asked about {len(system.holding)} subjects"
+        f"{department}: kind {opened.kind}, {counted(len(system.datasets), 'dataset')}, asked about"
+        f" {counted(len(system.holding), 'subject')}"
         f" with records and {len(system.unknown)} without, {began:%Y-%m-%d %H:%M} UTC",
     ]
     for each in found:

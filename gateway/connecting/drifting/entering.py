@@ -23,6 +23,7 @@ from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry import entries
 from gateway.ledger.log import operator
 from gateway.ledger.log.ledger import Ledger
+from gateway.saying import in_words
 from gateway.storage.subjects.acts import Act
 from gateway.storage.tables import micros
 from gateway.storage.watch.source_findings import BEGAN, ENDED, SourceFinding, findings, source_finding
@@ -51,7 +52,7 @@ def enter(config: Path, drifts: Mapping[str, Drift], watched: Collection[str] | 
             with place.store.engine.connect() as connection:
                 changed = _changed(connection, drifts, watched)
         except SQLAlchemyError as error:
-            raise CommandRefused(f"the findings cannot be read from the store ({type(error).__name__})") from error
+            raise CommandRefused(f"the findings cannot be read from the store ({in_words(error)})") from error
         if changed.began or changed.ended:
             place.run(lambda ledger: entered(ledger, drifts, watched))
 

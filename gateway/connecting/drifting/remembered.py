@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.errors import CommandRefused
+from gateway.saying import in_words
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ def read(file: Path) -> Remembered:
     except FileNotFoundError:
         return Remembered()
     except (OSError, ValueError, RecursionError) as error:
-        raise CommandRefused(f"`{file}` is not what a watch remembered ({type(error).__name__}); remove it") from None
+        raise CommandRefused(f"`{file}` is not what a watch remembered ({in_words(error)}); remove it") from None
 
 
 def write(file: Path, text: bytes) -> None:

@@ -26,6 +26,7 @@ from gateway.ledger.log.operator import Workplace
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.link import Link, supervisor
 from gateway.manage.states import Heard, States
+from gateway.saying import in_words
 from gateway.storage.port import Held
 from gateway.telemetry.log import Log, take_over
 
@@ -60,7 +61,7 @@ async def run(
                 finally:
                     await held.release()
         except (StoreUnavailable, SQLAlchemyError) as error:
-            heard("", f"the store is out of reach ({type(error).__name__})")
+            heard("", f"the store is out of reach ({in_words(error)})")
         await rested(stopping, _AGAIN)
 
 

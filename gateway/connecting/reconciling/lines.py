@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from gateway.connecting.reconciling.paths import Asked, Paths
 from gateway.errors import CommandRefused
+from gateway.nouns import counted
 
 FORMATS = ("jsonl", "csv", "common")
 MOST_LINE = 64 * 1024
@@ -123,7 +124,9 @@ def _csv(
             if not row:
                 continue
             if len(row) != len(header):
-                raise _wrong(file, rows.line_num, f"has {len(row)} columns, and the first line {len(header)}")
+                raise _wrong(
+                    file, rows.line_num, f"has {counted(len(row), 'column')}, and the first line {len(header)}"
+                )
             yield _call(file, rows.line_num, [row[at] if at >= 0 else None for at in places], columns, paths, zone)
     except csv.Error as error:
         raise _wrong(file, rows.line_num, f"is not CSV ({error})") from None

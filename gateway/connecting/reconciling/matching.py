@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from gateway.connecting.reconciling.entered import Expected
 from gateway.connecting.reconciling.lines import Call
+from gateway.nouns import counted
 
 _Key = tuple[tuple[str, str], str]
 
@@ -117,7 +118,7 @@ class Matching:
             if covered and lacking:
                 names = ", ".join(sorted({f"`{dataset}`" for _, dataset in lacking}))
                 of = len({subject for subject, _ in lacking})
-                why = f"no call for {names} of {of} subject{'s' if of != 1 else ''}"
+                why = f"no call for {names} of {counted(of, 'subject')}"
                 yield Found("entry", entry.place, entry.at, why)
 
     def _call(self, call: Call) -> Found | None:
@@ -191,8 +192,8 @@ class Matching:
 
     def _take(self, entry: Expected, keys: list[_Key], place: int) -> None:
         key = self._roomy(entry, keys, place)[0]
-        for counted in {(key, 0), (key, place)}:
-            entry.calls[counted] = entry.calls.get(counted, 0) + 1
+        for at in {(key, 0), (key, place)}:
+            entry.calls[at] = entry.calls.get(at, 0) + 1
 
     def _is(self, key: _Key, subject: tuple[str | None, str | None], dataset: str) -> bool:
         (scheme, value), name = key

@@ -18,6 +18,7 @@ import httpx
 from connectors.http.origins import origin_of
 from gateway.errors import CommandRefused, printable
 from gateway.files import readable_by_others
+from gateway.saying import in_words
 from gateway.values import is_loopback
 
 MOST_BYTES = 8 << 20
@@ -97,7 +98,7 @@ def of_address(address: str, asking: Asking, body: bytes | None = None) -> bytes
         ):
             return _read(shown(address), answer, asked=body is not None)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = str(error) or in_words(error)
         raise CommandRefused(f"`{shown(address)}` cannot be fetched: {printable(why)}") from error
 
 
@@ -128,7 +129,7 @@ def _token(file: Path) -> str:
             raise CommandRefused(f"`{file}` {wrong}")
         token = file.read_text("ascii").strip()
     except (OSError, ValueError) as error:
-        raise CommandRefused(f"`{file}` cannot be read as a token ({type(error).__name__})") from error
+        raise CommandRefused(f"`{file}` cannot be read as a token ({in_words(error)})") from error
     if not token or not token.isprintable() or " " in token:
         raise CommandRefused(f"`{file}` must hold a token: one line of printable text without spaces")
     return token

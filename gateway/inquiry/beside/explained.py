@@ -28,6 +28,7 @@ from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, Workplace
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
+from gateway.nouns import counted
 from gateway.rules.decide import guards
 from gateway.rules.explain import changes, explain
 from gateway.rules.explain.changes import Situation, Way
@@ -69,7 +70,7 @@ def find(place: Workplace, inquiry: str) -> Found:
             for entry in read.read_entries(reader, head.id, 0, head.size):
                 looked_at += 1
                 if looked_at % _TELL == 0:
-                    print(f"{looked_at} entries looked at", file=sys.stderr)
+                    print(f"{counted(looked_at, 'entry')} looked at", file=sys.stderr)
                 if entry.told is None or entry.oversight is None or wanted not in entry.told.general.body:
                     continue
                 told = entry.read_told()

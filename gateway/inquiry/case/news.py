@@ -21,6 +21,7 @@ from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
 from gateway.inquiry.case.registries import CaseRegistries
+from gateway.saying import in_words
 
 log = logging.getLogger("dutybound.cases")
 
@@ -69,7 +70,7 @@ class CaseNews:
                     await news.subscribe(self._channel)
                     await self._hear(news)
             except (ValkeyError, OSError, TimeoutError, msgspec.MsgspecError) as error:
-                log.warning("the news of changed cases is not heard (%s)", type(error).__name__)
+                log.warning("the news of changed cases is not heard (%s)", in_words(error))
             finally:
                 self._cases.keep(False)
             await asyncio.sleep(WAIT)

@@ -30,6 +30,7 @@ from cachetools import TTLCache
 
 from connectors.base import Case, CaseRegistry, Subject
 from gateway.errors import Code, Refusal
+from gateway.saying import in_words
 
 log = logging.getLogger("dutybound.cases")
 
@@ -158,7 +159,7 @@ class CaseRegistries:
             async with asyncio.timeout(registry.timeout):
                 found, asked = await self._ask(name, registry, case)
         except Exception as error:
-            log.warning("case registry `%s` gave no usable answer (%s)", name, type(error).__name__)
+            log.warning("case registry `%s` gave no usable answer (%s)", name, in_words(error))
             return _Finding(f"the registry of case `{case}` cannot be reached or understood now; ask again later", True)
         if found is None:
             return _Finding(f"case `{case}` is unknown to its registry")

@@ -28,6 +28,7 @@ from gateway.inquiry.counting.counts import Asked, Past, longest, micros
 from gateway.inquiry.counting.quotas import Reach, Window
 from gateway.inquiry.counting.snapshot import Key, Sources, Who, bounded_by, read_all, read_reach
 from gateway.rules.model import Purpose
+from gateway.saying import in_words
 from gateway.storage.port import CountRows, Looked
 from gateway.storage.projections.counted import Digests
 
@@ -255,7 +256,7 @@ class Known:
                 elif len(self._marks) > self._most // 2:
                     await self.prove()
             except Exception as error:
-                log.warning("the counts cannot be looked up (%s)", type(error).__name__)
+                log.warning("the counts cannot be looked up (%s)", in_words(error))
 
     async def prove(self) -> None:
         """See which inquiries that were counted here are in the store's counts, oldest first, as far as it is."""

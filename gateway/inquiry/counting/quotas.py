@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from gateway.errors import Code, Refusal
 from gateway.inquiry.counting.tallies import Tally, slotted, width
+from gateway.nouns import counted
 from gateway.rules.model import Quotas
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -59,7 +60,7 @@ def exceeded(purpose: str, window: Window, free: float) -> Refusal:
     within = "an hour" if window.seconds == HOUR else "a day"
     return Refusal(
         Code.QUOTA_EXCEEDED,
-        f"`{purpose}` lets {who} ask about {window.most} subjects within {within}; ask again from {resets}",
+        f"`{purpose}` lets {who} ask about {counted(window.most, 'subject')} within {within}; ask again from {resets}",
         quota=window.name,
         resetsAt=resets,
     )

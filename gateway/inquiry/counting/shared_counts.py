@@ -33,6 +33,7 @@ from gateway.inquiry.admit import Reservation, exceeded
 from gateway.inquiry.counting import quotas
 from gateway.inquiry.counting.counts import RETRY_SECONDS, Counted, end
 from gateway.rules.model import Purpose
+from gateway.saying import in_words
 
 log = logging.getLogger("dutybound.admit")
 
@@ -141,7 +142,7 @@ class SharedAdmission:
                 if not await self._counts_since_filled():
                     await self.fill()
         except (ValkeyError, OSError, TimeoutError) as error:
-            log.warning("the counts in Valkey were not filled (%s)", type(error).__name__)
+            log.warning("the counts in Valkey were not filled (%s)", in_words(error))
 
     async def _counts_since_filled(self) -> bool:
         """Whether this very run of Valkey was filled: a run that came back from its disk may lack what it had last."""

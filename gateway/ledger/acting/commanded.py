@@ -22,6 +22,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.operator import CLIENT, ActRefused, now
 from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.saying import in_words
 from gateway.storage.port import Store
 from gateway.storage.subjects.acts import Act, act
 
@@ -53,7 +54,7 @@ async def done(ledger: Ledger, make: Callable[[Seen], Made]) -> Commanded:
         try:
             made = tried[seen.id] = make(seen)
         except SQLAlchemyError as error:
-            raise LedgerUnavailable(f"the store cannot be read ({type(error).__name__})") from error
+            raise LedgerUnavailable(f"the store cannot be read ({in_words(error)})") from error
         return made
 
     writer = Writer(ledger, lambda: now(ledger), _ZONE)

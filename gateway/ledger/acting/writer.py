@@ -35,6 +35,7 @@ from gateway.ledger.entry.parts import split
 from gateway.ledger.log.keyring import AtEntry, Changes, Pending, Row
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.tlog_proof import Receipt
+from gateway.saying import in_words
 from gateway.storage.port import Guarded
 from gateway.storage.projections import counted
 from gateway.storage.rules import rulesets
@@ -305,7 +306,7 @@ def _snapshot(engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield of_one_moment(connection)
     except SQLAlchemyError as error:
-        raise LedgerUnavailable(f"the store cannot be read ({type(error).__name__})") from error
+        raise LedgerUnavailable(f"the store cannot be read ({in_words(error)})") from error
 
 
 def _set(waiting: _Waiting, answer: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.archiving.write import Progress, Written, archived_row
 from gateway.ledger.stored import archived
 from gateway.ledger.stored.read import Head
+from gateway.nouns import counted
 from gateway.storage.archive import form
 from gateway.storage.archive.files import Archive
 from gateway.storage.port import Reader
@@ -26,7 +27,7 @@ def check_all(archive: Archive, reader: Reader, head: Head, written: Written, pr
     """
     size = written.manifest.entries
     if size > head.size:
-        raise _other(archive, head, f"{size} entries, where the store has {head.size},")
+        raise _other(archive, head, f"{counted(size, 'entry')}, where the store has {head.size},")
     for first in range(0, size, form.WIDTH):
         reader.renew()
         check(archive, reader, head, written.digest, first, min(first + form.WIDTH, size))

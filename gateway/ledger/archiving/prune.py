@@ -33,6 +33,7 @@ from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.encryption import KEY_SIZE, NONCE_SIZE, OVERSIGHT, TOLD, seal, segments
 from gateway.ledger.stored.read import Head, StoredEntry
 from gateway.ledger.verify.stretch import KEPT, UNFINISHED
+from gateway.saying import in_words
 from gateway.storage.port import Held, Reader, Store
 from gateway.storage.projections.counted import counted
 from gateway.storage.projections.tables import acted, asked, displayed, looked, projected, raced, received
@@ -103,7 +104,7 @@ def finished(store: Store, head: Head) -> None:
         with store.engine.begin() as connection:
             connection.execute(delete(period_key).where(_mark(head)))
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store did not take that all is pruned ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the store did not take that all is pruned ({in_words(error)})") from error
 
 
 def _mark(head: Head) -> ColumnElement[bool]:
@@ -130,7 +131,7 @@ async def prune(
             progress(head.name, done, len(days))
         keys = await asyncio.to_thread(_unused, store, head, before)
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store did not take what was pruned ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the store did not take what was pruned ({in_words(error)})") from error
     finally:
         await held.release()
     return Pruned(len(days), kept, keys)

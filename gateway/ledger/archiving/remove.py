@@ -18,6 +18,7 @@ from gateway.ledger.archiving.write import Progress, Written
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import Head
+from gateway.saying import in_words
 from gateway.storage.archive.files import Archive
 from gateway.storage.port import Reader, Store
 from gateway.storage.projections.tables import projected, raced
@@ -46,7 +47,7 @@ def note(store: Store, head: Head, written: Written, place: str) -> None:
             if not connection.execute(update(archived).where(mine).values(row)).rowcount:
                 connection.execute(insert(archived).values(shard=head.id, removed=0, **row))
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store did not take what was archived ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the store did not take what was archived ({in_words(error)})") from error
 
 
 def noted(store: Store, head: Head) -> bytes:
@@ -118,4 +119,4 @@ def _take(engine: Engine, shard: int, first: int, last: int, ids: Sequence[int])
                 raise VerificationFailed("another command takes rows of the same shard out; let it finish")
             return int(connection.execute(delete(entry).where(wanted, unnamed), {"ids": list(ids)}).rowcount)
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"rows could not be removed ({type(error).__name__}); run it again") from error
+        raise StoreUnavailable(f"rows could not be removed ({in_words(error)}); run it again") from error

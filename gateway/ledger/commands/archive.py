@@ -22,6 +22,7 @@ from gateway.ledger.log.operator import Workplace
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import TILE_WIDTH, Head
+from gateway.nouns import counted
 from gateway.storage.archive.files import Archive
 from gateway.storage.archive.places import Place, place_of
 from gateway.storage.port import Reader
@@ -154,7 +155,10 @@ def _one(
     registry = check.registry_of(target, verifiers)
     trusted = registry.verifiers if registry is not None else verifiers
     checked = check.check(target, head.name, trusted, (), now, tell, registry)
-    print(f"archived: {checked.entries} entries of {checked.log.origin}, in `{target.name}`, read back and whole")
+    print(
+        f"archived: {counted(checked.entries, 'entry')} of {checked.log.origin}, in `{target.name}`, read back"
+        " and whole"
+    )
     original = place.settings.ledger.archive
     if original is not None and not _read_by_gateways(place, target):
         if noted := remove.noted(place.store, head):
@@ -167,6 +171,6 @@ def _one(
         with contextlib.closing(place.store.reader()) as own:
             gone, stay = remove.remove(place.store, there, own, head, tell)
         print(
-            f"removed: {gone} rows of {checked.log.origin}, which are read from the archive from now on;"
+            f"removed: {counted(gone, 'row')} of {checked.log.origin}, which are read from the archive from now on;"
             f" {stay} stay: what people did, and what findings or their acts name"
         )

@@ -15,6 +15,7 @@ from gateway.ledger.verify.heads import Verified
 from gateway.ledger.verify.kept import Kept
 from gateway.ledger.verify.published import follower_state
 from gateway.ledger.verify.sample import Sampled, found_with
+from gateway.nouns import counted
 from gateway.storage.archive.files import archive_at
 from gateway.storage.store import Store, open_copy, open_to_read
 
@@ -35,11 +36,11 @@ def opened(named: str, file: str, archive: str | None, key: StoreKey | None, wit
 def sampled(found: list[Sampled]) -> list[Verified]:
     """Print what a sample found, and give its shards."""
     for shard, opened in found:
-        print(f"sampled: {shard.origin}, {opened} of {shard.size} entries, root {shard.root.hex()}")
+        print(f"sampled: {shard.origin}, {opened} of {counted(shard.size, 'entry')}, root {shard.root.hex()}")
     opened, size = sum(each.opened for each in found), sum(each.shard.size for each in found)
     least = found_with(opened, size)
     print(
-        f"sampled: {opened} of {size} entries are as they were signed"
+        f"sampled: {opened} of {counted(size, 'entry')}, as they were signed"
         + (f"; were {least:.2%} of them broken, one would have been found with 95 %" if least else ", which are all")
     )
     return [each.shard for each in found]

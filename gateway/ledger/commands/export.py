@@ -32,6 +32,7 @@ from gateway.ledger.projections import visible
 from gateway.ledger.proof.note import Signer
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
+from gateway.nouns import counted
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace, rule_set: RuleSet | None) -> int:
         return 1
     if count == 1:
         print("no entry fits but that of this view", file=sys.stderr)
-    print(f"written: {count} entries, to {arguments.out}")
+    print(f"written: {counted(count, 'entry')}, to {arguments.out}")
     print(f"entered: this view is {operator.place_of(place, receipt)}")
     return 0
 

@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from gateway.nouns import counted
+
 _TELL_EVERY = 2.0
 
 
@@ -17,6 +19,6 @@ def teller() -> Callable[[str, int, int], None]:
         nonlocal told
         if time.monotonic() - told >= _TELL_EVERY:
             told = time.monotonic()
-            print(f"`{what}`: {done} of {of} entries", file=sys.stderr)
+            print(f"`{what}`: {done} of {counted(of, 'entry')}", file=sys.stderr)
 
     return tell

@@ -21,6 +21,7 @@ from gateway.ledger.log.operator import Workplace
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import archived, read
 from gateway.ledger.stored.read import Head
+from gateway.nouns import counted
 from gateway.storage import destruction, schema
 from gateway.storage.archive.places import place_of
 
@@ -73,7 +74,8 @@ def _prune(arguments: argparse.Namespace, place: Workplace, years: int) -> int:
             kept = place.settings.ledger.archive is not None and remove.noted(place.store, head) != b""
             done = asyncio.run(prune.prune(place.store, head, before, teller(), archived=kept))
             print(
-                f"pruned: {done.days} days of {head.origin}; {done.kept} entries stay readable, {done.keys} keys went"
+                f"pruned: {counted(done.days, 'day')} of {head.origin}; {counted(done.kept, 'entry')} kept"
+                f" readable, {counted(done.keys, 'key')} gone"
             )
     blanked = [_blank(place, head) for head in old]  # also what one that was stopped had not come to
     if receipt is None and not any(blanked):

@@ -24,6 +24,7 @@ from gateway.ledger.export.select import Progress
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.worker import HOLD, IDLE
 from gateway.ledger.stored import read
+from gateway.nouns import counted
 from gateway.storage.port import Store
 from gateway.storage.projections import projecting as kept
 from gateway.storage.projections.tables import DROPPING, NAMES
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         if begin(store, names):
             print("an earlier rebuild was interrupted; continuing it", file=sys.stderr)
         count = asyncio.run(build(store, names, teller()))
-    print(f"rebuilt: {', '.join(names)}, from {count} entries")
+    print(f"rebuilt: {', '.join(names)}, from {counted(count, 'entry')}")
     return 0
 
 

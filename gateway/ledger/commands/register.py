@@ -25,6 +25,7 @@ from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.verify.published import tile_client
 from gateway.ledger.verify.published.assurance import published
+from gateway.nouns import counted
 from gateway.storage.sealing import key_file
 
 
@@ -194,7 +195,7 @@ def _verify_receipt(arguments: argparse.Namespace) -> int:
         count = sum(len(dataset.records) for subject in told.disclosed for dataset in subject.datasets)
         print(
             f"inquiry {told.id}: {told.requester.client} asked at {told.at.isoformat()} for"
-            f" {told.declaration.purpose} and received {count} record{'s' if count != 1 else ''}"
+            f" {told.declaration.purpose} and received {counted(count, 'record')}"
         )
         print("data: exactly what was disclosed" if checked else "data: not presented, so not checked")
         if proved.left_out:

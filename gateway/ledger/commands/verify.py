@@ -36,6 +36,7 @@ from gateway.ledger.verify.published.follow import Followed, follow
 from gateway.ledger.verify.sample import sample_store
 from gateway.ledger.verify.spread import Jobs
 from gateway.ledger.verify.store import verify_store
+from gateway.nouns import counted
 from gateway.storage.archive.places import place_of
 
 
@@ -194,7 +195,7 @@ def _store(arguments: argparse.Namespace) -> int:
                 jobs = Jobs(arguments.jobs, again)
                 whole = verify_store(store, verifiers, teller(), unknown=unknown, jobs=jobs, kept=kept)
             for shard in whole:
-                print(f"whole: {shard.origin}, {shard.size} entries, root {shard.root.hex()}")
+                print(f"whole: {shard.origin}, {counted(shard.size, 'entry')}, root {shard.root.hex()}")
             if kept is not None and kept.reused:
                 print(f"resumed: {kept.reused} of them are as they were found whole before, and were not opened again")
         if store.locked:
@@ -226,7 +227,10 @@ def _archived(arguments: argparse.Namespace) -> int:
     claims = _claims(_receipts(arguments.receipts) if arguments.receipts else [], verifiers, registry)
     found = archives.check_all(place, verifiers, claims, datetime.datetime.now(datetime.UTC), teller(), registry)
     for log, entries in found:
-        print(f"whole: {log.origin}, {log.size} entries, root {log.root.hex()}; {entries} of them with their contents")
+        print(
+            f"whole: {log.origin}, {counted(log.size, 'entry')}, root {log.root.hex()}; {entries} of them with"
+            " their contents"
+        )
     if claims:
         _tell_receipts(claims, [each.log for each in found], "archived")
     return 0
@@ -238,7 +242,10 @@ def _package(arguments: argparse.Namespace) -> int:
         return 2
     given = key_files.read_verifiers(arguments.key) if arguments.key is not None else None
     manifest, verifiers, unknown = package_check.check_package(Path(arguments.target), given)
-    print(f"whole: evidence of {describe.scope(manifest.looked)}, {manifest.entries} entries, each with its proof")
+    print(
+        f"whole: evidence of {describe.scope(manifest.looked)}, {counted(manifest.entries, 'entry')}, each with"
+        " its proof"
+    )
     print(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}")
     if manifest.searched:
         read_through = ", ".join(f"{size} of {shard}" for shard, size in manifest.searched.items() if size)
@@ -283,7 +290,7 @@ def _follow(arguments: argparse.Namespace, verifiers: Sequence[Verifier]) -> int
                 _check_registry(registry, log, whole)
             found.append(whole)
             since = f", {whole.size - whole.seen} of them new" if 0 < whole.seen <= whole.size else ""
-            print(f"whole: {whole.origin}, {whole.size} entries{since}, root {whole.root.hex()}")
+            print(f"whole: {whole.origin}, {counted(whole.size, 'entry')}{since}, root {whole.root.hex()}")
             if whole.sealed is not None:
                 print(f"sealed: {whole.sealed}")
     if claims:
@@ -296,7 +303,8 @@ def _check_registry(registry: Registry, log: tile_client.TileLog, whole: Followe
     served, now = registry.tree, Checkpoint(whole.origin, whole.size, whole.root)
     if served.size > now.size:
         raise VerificationFailed(
-            f"`{whole.origin}`: the registry has {served.size} entries, and its log only {now.size}: an old checkpoint"
+            f"`{whole.origin}`: the registry has {counted(served.size, 'entry')}, and its log only {now.size}:"
+            " an old checkpoint"
             " is served"
         )
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from gateway.ledger.entry import describe_acts, entries
 from gateway.ledger.entry.description import Deed, name_of, subject_of
 from gateway.ledger.proof.note import b64, note_body, parse_checkpoint
+from gateway.nouns import counted
 
 _KINDS: dict[type[entries.Known], str] = {
     entries.Inquiry: "inquiry",
@@ -120,7 +121,7 @@ def _gap(told: entries.Gap) -> Deed:
     known = parse_checkpoint(note_body(told.remembered)).size
     return Deed(
         "What happened to the ledger",
-        f"{told.shard} was sealed: the store had {told.size} entries of it, and {told.by} remembers {known}",
+        f"{told.shard} was sealed: the store had {counted(told.size, 'entry')} of it, and {told.by} remembers {known}",
         [("Root in the store", [b64(told.root)]), ("Remembered", told.remembered.splitlines())],
         told.by,
         told.reason,
@@ -130,7 +131,7 @@ def _gap(told: entries.Gap) -> Deed:
 def _change(told: entries.ShardChange) -> Deed:
     return Deed(
         "What happened to the ledger",
-        f"{told.shard} was {told.event} at {told.size} entries, with the key {told.key}",
+        f"{told.shard} was {told.event} at {counted(told.size, 'entry')}, with the key {told.key}",
         [],
         told.by,
         told.reason,

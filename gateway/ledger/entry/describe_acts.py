@@ -11,6 +11,7 @@ from gateway.ledger.entry.acts import Acted, Paper, Simulated
 from gateway.ledger.entry.description import Deed, name_of, subject_of
 from gateway.ledger.entry.operators import OWN, Who
 from gateway.ledger.entry.unknown import clean
+from gateway.nouns import counted
 
 _GATEWAY = "the gateway"
 _ERASED = "that was erased or left out"
@@ -232,7 +233,10 @@ def _rows(told: Acted, records: tuple[str, ...]) -> list[tuple[str, list[str]]]:
 
 def _simulated(of: Simulated) -> list[str]:
     period = f"by {of.by}, on what was asked from {of.since.isoformat()} until {of.until.isoformat()}"
-    counts = f"{of.inquiries:,} inquiries, about {of.decisions:,} subjects: {of.changed:,} decided otherwise"
+    counts = (
+        f"{counted(of.inquiries, 'inquiry', ',')}, about {counted(of.decisions, 'subject', ',')}:"
+        f" {of.changed:,} decided otherwise"
+    )
     return [period, f"{counts}, {of.not_replayable:,} not to be decided again", f"result {of.result}"]
 
 

@@ -32,6 +32,7 @@ from gateway.ledger.proof.note import (
     parse_verifier,
     signature_lines,
 )
+from gateway.nouns import counted
 
 ROOT = "root"
 MAX_SHARDS = 64
@@ -189,7 +190,8 @@ class Registry:
                 until = keys[place + 1][0] if place + 1 < len(keys) else None
                 if until is not None and checkpoint.size > until and checkpoint.origin != self.root:
                     raise VerificationFailed(
-                        f"`{checkpoint.origin}` signs {checkpoint.size} entries with a key that was given up at {until}"
+                        f"`{checkpoint.origin}` signs {counted(checkpoint.size, 'entry')} with a key that was"
+                        f" given up at {until}"
                     )
                 return True
         return False

@@ -40,6 +40,7 @@ from gateway.ledger.proof import tlog_proof
 from gateway.ledger.proof.leaf import Part, Side, open_extra, oversight_digest
 from gateway.ledger.proof.note import Verifier, open_note, parse_verifier
 from gateway.ledger.verify.published.assurance import read_checkpoint
+from gateway.nouns import counted
 
 MAX_FILE = 256 * 1024 * 1024
 _RECEIPT = re.compile(r"entries/(?P<shard>[^/]+)-(?P<index>[0-9]{12,})\.txt")
@@ -134,7 +135,7 @@ def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:
             unknown.note(told)
             signers.add(signer)
     if len(found) != manifest.entries:
-        raise VerificationFailed(f"it holds {len(found)} entries; its manifest has {manifest.entries}")
+        raise VerificationFailed(f"it holds {counted(len(found), 'entry')}; its manifest has {manifest.entries}")
     _check_view(manifest, found)
     return Checked(manifest, sorted(signers), unknown)
 

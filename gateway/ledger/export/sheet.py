@@ -19,6 +19,7 @@ from gateway.ledger.entry import describe, entries
 from gateway.ledger.entry.receipt import LEFT_OUT, Proved
 from gateway.ledger.export.titles import NONE, Titles
 from gateway.ledger.proof.note import b64
+from gateway.nouns import counted
 from gateway.texts.sheet import END
 from gateway.texts.sheet import head as begun
 
@@ -208,7 +209,7 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
         [
             ("Assurance", [f"{proved.assurance}: {_ASSURANCE[proved.assurance]}"]),
             ("Ledger", [proved.origin]),
-            ("Entry", [f"{proved.index} of a tree of {proved.size} entries"]),
+            ("Entry", [f"{proved.index} of a tree of {counted(proved.size, 'entry')}"]),
             ("Tree root", [b64(proved.root)]),
             ("Leaf", [b64(proved.leaf)]),
             ("Public key", [str(proved.verifier) if proved.verifier else "none was given"]),

@@ -30,6 +30,7 @@ from gateway.ledger.log.witness_client import AskedWitness, Witnesses
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import parse_verifier
 from gateway.manage.states import Heard
+from gateway.nouns import counted
 from gateway.storage.port import Store
 from gateway.storage.store import open_to_read
 from gateway.values import NOWHERE
@@ -165,7 +166,8 @@ def _see_not_lost(settings: LedgerSettings, file: str) -> None:
     for seen in remembered:
         if seen.checkpoint.origin == f"{settings.origin}/{ROOT}":
             message = (
-                f"is not there, and the head file `{head_file.path}` remembers {seen.checkpoint.size} entries of"
+                f"is not there, and the head file `{head_file.path}` remembers"
+                f" {counted(seen.checkpoint.size, 'entry')} of"
                 f" `{seen.checkpoint.origin}`; put the store back, or restore a backup (`dutybound restore`)"
             )
             raise ConfigurationError([Problem(file, 0, 0, "store", message)])

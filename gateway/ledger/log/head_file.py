@@ -21,6 +21,7 @@ import msgspec
 from gateway.errors import LedgerUnavailable
 from gateway.files import replace_file
 from gateway.ledger.proof.note import Checkpoint, note_body, parse_checkpoint
+from gateway.nouns import counted
 
 VERSION = 1
 
@@ -63,7 +64,8 @@ class HeadFile:
             old = heads.get(origin)
             if old is not None and _size(old) > _size(note):
                 raise LedgerUnavailable(
-                    f"`{self.path}` remembers {_size(old)} entries of `{origin}`, and the store has {_size(note)}: it"
+                    f"`{self.path}` remembers {counted(_size(old), 'entry')} of `{origin}`, and the store has"
+                    f" {_size(note)}: it"
                     " was set back; start the gateway again, which then reports what to do"
                 )
             if old != note:

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.errors import Conflict, LedgerUnavailable, StoreHindered
+from gateway.errors import Conflict, LedgerUnavailable
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.log.batch import MAX_GROUP, Batch, Gathering, Waiting, next_group
@@ -37,6 +37,7 @@ from gateway.ledger.stored import history
 from gateway.ledger.stored.history import Own
 from gateway.ledger.stored.read import StoredEntry
 from gateway.manage.states import Heard
+from gateway.saying import in_words
 from gateway.storage.port import Store
 from gateway.storage.tables import micros, moment
 
@@ -54,10 +55,10 @@ def _uncounted(_entries: int) -> None:
 
 
 def _why(error: BaseException) -> str:
-    """Why the ledger refuses, for the log: what a database reports may have rows in it, so of that its type alone."""
+    """Why the ledger refuses, for the log: what a database reports may have rows in it, so of that its kind alone."""
     said = str(error).partition(" (")[0] if isinstance(error, LedgerUnavailable) else "the ledger failed"
     cause = error.__cause__ or error
-    return f"{said} ({cause if isinstance(cause, StoreHindered) else type(cause).__name__})"
+    return f"{said} ({in_words(cause)})"
 
 
 class Ledger:
@@ -305,7 +306,7 @@ class Ledger:
             return self._go_on()
         self._faulted = True
         self._heard("", _why(error))
-        reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({type(error).__name__})"
+        reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({in_words(error)})"
         for _, future in group:
             if not future.done():
                 future.set_exception(LedgerUnavailable(reason))

@@ -28,6 +28,7 @@ from gateway.ledger.log.witness_client import PublishedRegistry, Witnesses
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import Head, heads
+from gateway.saying import in_words
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import micros, moment, published
 
@@ -151,7 +152,7 @@ class Publisher:
             with contextlib.suppress(IntegrityError), self._store.engine.begin() as connection:
                 connection.execute(insert(published).values(shard=head.id, **row))
         except SQLAlchemyError as error:
-            raise StoreUnavailable(type(error).__name__) from error
+            raise StoreUnavailable(in_words(error)) from error
 
     async def close(self) -> None:
         if self._witnesses is not None:

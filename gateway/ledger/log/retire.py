@@ -28,6 +28,8 @@ from gateway.ledger.log.publish import read_published
 from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt
+from gateway.nouns import counted
+from gateway.saying import in_words
 from gateway.storage.port import Head, Reader, Store
 from gateway.storage.tables import micros, sealed
 
@@ -77,12 +79,14 @@ def registry_set_back(gap: Missing) -> str:
     seen, by = gap.remembered.checkpoint, gap.remembered.by
     if gap.size < seen.size:
         what = (
-            f"the store's registry has {gap.size} entries, and {by} remembers {seen.size} of `{seen.origin}`. The"
+            f"the store's registry has {counted(gap.size, 'entry')}, and {by} remembers {seen.size} of"
+            f" `{seen.origin}`. The"
             " store was set back to an older copy, or is another one. Shards or keys that were registered are missing"
         )
     else:
         what = (
-            f"the store's registry does not begin with the {seen.size} entries of `{seen.origin}` that {by} remembers:"
+            f"the store's registry does not begin with the {counted(seen.size, 'entry')} of `{seen.origin}` that"
+            f" {by} remembers:"
             " it is another store, or was altered"
         )
     return (
@@ -116,9 +120,9 @@ def seal(store: Store, gap: Missing, at: datetime.datetime) -> Behind:
     except IntegrityError:
         return Behind(f"shard `{gap.name}` is sealed")
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"shard `{gap.name}` cannot be sealed ({type(error).__name__})") from error
+        raise StoreUnavailable(f"shard `{gap.name}` cannot be sealed ({in_words(error)})") from error
     return Behind(
-        f"the store has {gap.size} entries of shard `{gap.name}`, and {remembered.by} remembers"
+        f"the store has {counted(gap.size, 'entry')} of shard `{gap.name}`, and {remembered.by} remembers"
         f" {remembered.checkpoint.size}: the shard is sealed"
     )
 

@@ -28,6 +28,8 @@ from gateway.ledger.proof.merkle import consistency_proof
 from gateway.ledger.proof.note import Verifier, b64, cosigned_at, log_key, number, open_note, signature_lines
 from gateway.ledger.stored.read import Head, StoredTree
 from gateway.manage.states import Heard
+from gateway.nouns import counted
+from gateway.saying import in_words
 from gateway.storage.port import Store
 
 MAX_ANSWER = 64 * 1024
@@ -176,7 +178,8 @@ class Witnesses:
             old = self._sizes.get((witness.name, head.origin), 0)
             if old > head.size:
                 raise Contradicted(
-                    f"{where} has seen {old} entries of shard `{head.name}`, and the store has {head.size}: it was"
+                    f"{where} has seen {counted(old, 'entry')} of shard `{head.name}`, and the store has"
+                    f" {head.size}: it was"
                     " set back; start the gateway again, which then reports what to do"
                 )
             proof = await asyncio.to_thread(_proof, store, head, old)
@@ -190,7 +193,8 @@ class Witnesses:
                     raise _Away(f"{where}: it answers 409 without a size") from error
             elif status == 422:
                 raise Contradicted(
-                    f"{where} has seen another shard `{head.name}`: the {old} entries that it saw do not begin this one"
+                    f"{where} has seen another shard `{head.name}`: the {counted(old, 'entry')} that it saw do"
+                    " not begin this one"
                 )
             elif status in (403, 404) and registry is not None and not told:
                 told = await self._tell(witness, store, registry)
@@ -242,7 +246,7 @@ class Witnesses:
         except TimeoutError as error:
             raise _Away(f"witness `{witness.name}`: it did not answer within {self.within:g} s") from error
         except (httpx.HTTPError, UnicodeDecodeError) as error:
-            raise _Away(f"witness `{witness.name}`: {error or type(error).__name__}") from error
+            raise _Away(f"witness `{witness.name}`: {error or in_words(error)}") from error
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -31,6 +31,7 @@ from gateway.ledger.projections.projector import Projector
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.early import Early, early
 from gateway.manage.states import States
+from gateway.saying import in_words
 from gateway.storage.port import Store
 from gateway.storage.projections.projecting import unhurried
 from gateway.storage.store import open_configured
@@ -78,7 +79,7 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
                     finally:
                         await held.release()
             except (StoreUnavailable, SQLAlchemyError) as error:
-                heard("", type(error).__name__)
+                heard("", in_words(error))
             await rested(stopping, IDLE)
     finally:
         await asyncio.to_thread(projector.close)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from gateway.errors import ArchiveUnavailable, VerificationFailed
 from gateway.ledger.stored import statements as sql
+from gateway.nouns import counted
 from gateway.storage.port import EntryFiles, Head, Reader
 from gateway.storage.tables import SHARD_BITS
 
@@ -59,7 +60,8 @@ def check_noted(reader: Reader, head: Head) -> None:
         return
     if not 0 <= found.below <= found.size <= head.size:
         raise VerificationFailed(
-            f"it has {head.size} entries, and the store has noted that {found.size} are in the archive, and rows of"
+            f"it has {counted(head.size, 'entry')}, and the store has noted that {found.size} are in the"
+            " archive, and rows of"
             f" {found.below} may be gone: the row in `archived` was altered"
         )
     if reader.archive is None:

@@ -20,6 +20,7 @@ from gateway.ledger.stored import read
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import Head, StoredTree
 from gateway.ledger.verify.published.assurance import read_checkpoint
+from gateway.nouns import counted
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS
 
@@ -116,7 +117,8 @@ def _check_there(registry: Registry, found: Sequence[Head]) -> None:
             )
         if size is not None and listed.sealed is None and size < least:
             raise VerificationFailed(
-                f"shard `{origin.rpartition('/')[2]}`: it has {size} entries, and is registered from {least} on: it was"
+                f"shard `{origin.rpartition('/')[2]}`: it has {counted(size, 'entry')}, and is registered from"
+                f" {least} on: it was"
                 " cut short"
             )
 
@@ -156,7 +158,8 @@ def check_end(reader: Reader, head: Head) -> None:
     ((count, last),) = reader.rows(sql.ENTRY_COUNT, base + now.size, base + (1 << SHARD_BITS))
     if count:
         raise VerificationFailed(
-            f"it holds {count} entries behind its head, the last at index {last - base}; its head has {now.size}"
+            f"it holds {counted(count, 'entry')} behind its head, the last at index {last - base}; its head has"
+            f" {now.size}"
         )
 
 
@@ -191,9 +194,11 @@ def check_published(reader: Reader, head: Head, trusted: Trusted) -> None:
     for _, size, note in reader.rows(sql.PUBLISHED, head.name):
         public = read_checkpoint(note, verifiers, "its publication", head.name)
         if (public.origin, public.size) != (head.origin, size):
-            raise VerificationFailed(f"what is published of it ({size} entries) is not what that signs ({public.size})")
+            raise VerificationFailed(
+                f"what is published of it ({counted(size, 'entry')}) is not what that signs ({public.size})"
+            )
         if size <= head.size and Tree(size, StoredTree(reader, head.id, size).peaks()).root != public.root:
-            raise VerificationFailed(f"what is published of it, at {size} entries, is another tree")
+            raise VerificationFailed(f"what is published of it, at {counted(size, 'entry')}, is another tree")
 
 
 def _since(reader: Reader, head: Head, trusted: Trusted) -> Sequence[Verifier]:
@@ -217,7 +222,9 @@ def _check_head(head: Head, verifiers: Sequence[Verifier]) -> Verifier:
     if head.origin.rpartition("/")[2] != head.name:
         raise VerificationFailed(f"its origin `{head.origin}` does not end with its name")
     if (checkpoint.size, checkpoint.root) != (head.size, head.root):
-        raise VerificationFailed(f"its head ({head.size} entries) is not what its checkpoint signs ({checkpoint.size})")
+        raise VerificationFailed(
+            f"its head ({counted(head.size, 'entry')}) is not what its checkpoint signs ({checkpoint.size})"
+        )
     if head.verifier not in [str(signer) for signer in signers]:
         raise VerificationFailed("the key that it names did not sign its checkpoint")
     return key

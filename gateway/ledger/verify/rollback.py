@@ -18,6 +18,7 @@ from gateway.ledger.log.retire import Missing, behind, gap_receipts, registry_se
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored.read import Head, heads
 from gateway.ledger.verify.published import gaps
+from gateway.nouns import counted
 from gateway.storage.port import Store
 
 
@@ -49,7 +50,8 @@ def _check_sealed(registry: Registry, there: Mapping[str, Head], found: Mapping[
         size = there[origin].size if origin in there else 0
         if size < listed.sealed:
             raise VerificationFailed(
-                f"`{origin}` is registered as sealed at {listed.sealed}, and the store has {size} entries of it: it was"
+                f"`{origin}` is registered as sealed at {listed.sealed}, and the store has"
+                f" {counted(size, 'entry')} of it: it was"
                 " cut short after that"
             )
         if origin not in found:
@@ -66,6 +68,6 @@ def _check_gap(gap: Missing, explained: gaps.Explained | None) -> None:
     if gap.name == ROOT:
         raise VerificationFailed(registry_set_back(gap))
     raise VerificationFailed(
-        f"shard `{gap.name}`: the store has {gap.size} entries, and {gap.remembered.by} remembers {seen.size}"
+        f"shard `{gap.name}`: the store has {counted(gap.size, 'entry')}, and {gap.remembered.by} remembers {seen.size}"
         f" of `{seen.origin}`. It was cut short or replaced, or is an older copy. A gateway that starts on it seals it"
     )

@@ -31,6 +31,7 @@ from gateway.ledger.verify.heads import Progress, Trusted, Verified
 from gateway.ledger.verify.kept import Kept
 from gateway.ledger.verify.spread import LENGTH, Jobs, checking, stretches
 from gateway.ledger.verify.stretch import Checked
+from gateway.nouns import counted
 from gateway.storage.port import Reader, Store
 from gateway.storage.tables import SHARD_BITS
 
@@ -144,12 +145,12 @@ def _check_rest(reader: Reader, head: Head, unopened: int | None) -> None:
     ((count, last),) = reader.rows(sql.ENTRY_COUNT, base + first, base + (1 << SHARD_BITS))
     if (count := count + first) != now.size:
         beyond = f", the last at index {last - base}" if last is not None else ""
-        raise VerificationFailed(f"it holds {count} entries{beyond}; its head has {now.size}")
+        raise VerificationFailed(f"it holds {counted(count, 'entry')}{beyond}; its head has {now.size}")
     ((indexed,),) = reader.rows(sql.INDEX_COUNT, base, base + (1 << SHARD_BITS))
     least = now.size - (unopened or 0)
     right = indexed <= now.size if unopened is None else indexed in (least, now.size)  # `Beside` asks why none opens
     if not right:
-        raise VerificationFailed(f"the index of requesters holds {indexed} of its {least} entries")
+        raise VerificationFailed(f"the index of requesters holds {indexed} of its {counted(least, 'entry')}")
     stored = dict(reader.rows(sql.SUBTREE_COUNT, head.id))
     expected = {level: now.size >> level * TILE_BITS for level in range(1, 8) if now.size >> level * TILE_BITS}
     if stored != expected:

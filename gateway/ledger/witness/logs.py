@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry.registry import ROOT, Registry, read_document
 from gateway.ledger.proof.note import Checkpoint, Verifier, log_key
+from gateway.nouns import counted
 
 
 class Logs:
@@ -60,6 +61,8 @@ class Logs:
         root = f"{checkpoint.origin.rpartition('/')[0]}/{ROOT}"
         registry, key = self._registries.get(root), log_key(signers, checkpoint.origin)
         if key is None:
-            raise VerificationFailed(f"the log's own key did not sign its checkpoint of {checkpoint.size} entries")
+            raise VerificationFailed(
+                f"the log's own key did not sign its checkpoint of {counted(checkpoint.size, 'entry')}"
+            )
         if registry is not None and checkpoint.origin != root:
             registry.check_signed(checkpoint, key)

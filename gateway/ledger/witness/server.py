@@ -48,6 +48,7 @@ from gateway.ledger.proof.note import (
     unb64,
 )
 from gateway.ledger.witness.logs import Logs
+from gateway.nouns import counted
 
 VERSION = 1
 MAX_BODY = 64 * 1024
@@ -134,7 +135,9 @@ class Witness:
             if registry.tree.size < seen.size:
                 raise RequestRefused(409, f"{seen.size}\n")
             if Tree().grow(registry.hashes[: seen.size]).tree.root != seen.root:
-                raise RequestRefused(422, f"the registry does not begin with the {seen.size} entries seen before")
+                raise RequestRefused(
+                    422, f"the registry does not begin with the {counted(seen.size, 'entry')} seen before"
+                )
             note = msgspec.json.decode(body, type=Document).checkpoint
             keys = [registry.shards[registry.root].key]
             return self._cosign(registry.root, note, keys, self._logs.following(body, registry))

@@ -36,6 +36,7 @@ from gateway.acts.office import Office
 from gateway.config.outgoing import AlertSettings
 from gateway.recall.delivering.deliver import AGAIN, GIVEN_UP
 from gateway.recall.delivering.trying import Trying
+from gateway.saying import in_words
 from gateway.storage.looking import Looking
 from gateway.storage.recall.recalls import OPEN, Work, recall, recall_job, work
 from gateway.storage.recall.work import alerted, delivery_stop, recipient_of
@@ -193,7 +194,7 @@ class Alerts:
             else:
                 await self._trying.again(taken, tried, AGAIN[:3])
         except Exception as error:  # its lease runs out, and it is tried again
-            self._heard("", f"they cannot be sent ({type(error).__name__})")
+            self._heard("", f"they cannot be sent ({in_words(error)})")
 
     def _told_at(self, name: str) -> datetime.datetime:
         with self._office.store.engine.connect() as connection:

@@ -24,6 +24,7 @@ from gateway.acts.office import Office
 from gateway.recall.delivering.telling import Telling
 from gateway.recall.delivering.trying import Trying, spread
 from gateway.rules.ruleset import RuleSet
+from gateway.saying import in_words
 from gateway.storage.recall import work as queue
 from gateway.storage.recall.recalls import Recall, Work, recall
 from gateway.storage.recall.work import DELIVER, recipient_of
@@ -152,7 +153,7 @@ class Delivering:
                 await self._again(lane, work, tried)
                 self._heard(client, f"it does not take messages about recalls: {tried.why}")
         except Exception as error:  # its lease runs out, and it is tried again
-            self._heard(client, f"messages about recalls cannot be sent or entered ({type(error).__name__})")
+            self._heard(client, f"messages about recalls cannot be sent or entered ({in_words(error)})")
         finally:
             lane.busy -= 1
 

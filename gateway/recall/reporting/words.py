@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from gateway.nouns import counted
 from gateway.recall.reporting.compliance import Figures
 from gateway.recall.reporting.report import Report, Shard
 
@@ -130,7 +131,7 @@ def short(name: str) -> str:
 def of_shard(shard: Shard) -> str:
     """What was read of a shard, so that it can be checked against the published log."""
     if shard.first >= shard.size:
-        return f"nothing of {shard.origin}, which has {shard.size} entries"
+        return f"nothing of {shard.origin}, which has {counted(shard.size, 'entry')}"
     return f"entries {shard.first} to {shard.size - 1} of {shard.origin}"
 
 
@@ -138,4 +139,7 @@ def lost(report: Report) -> str:
     """What could not be read, or nothing."""
     if not report.lost:
         return ""
-    return f"{report.lost:,} entries could not be read: the keys of their days were destroyed. They are not counted."
+    return (
+        f"{counted(report.lost, 'entry', ',')} could not be read: the keys of their days were destroyed. They"
+        " are not counted."
+    )

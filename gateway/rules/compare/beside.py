@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.catalogue import diff as of_catalogues
 from gateway.catalogue.diff import Effect, effect
+from gateway.nouns import counted
 from gateway.rules.compare.causes import rules_changed
 from gateway.rules.compare.purposes import purposes
 from gateway.rules.compare.sentences import Told
@@ -117,7 +118,7 @@ def _said(entry: RequesterEntry | None) -> dict[str, str]:
 
 def _time(term: datetime.timedelta) -> str:
     days, rest = divmod(int(term.total_seconds()), 86_400)
-    return f"{days} days" if not rest else f"{days * 24 + rest / 3600:g} hours"
+    return counted(days, "day") if not rest else f"{days * 24 + rest / 3600:g} hours"
 
 
 def _effect(aspect: str, old: RequesterEntry, new: RequesterEntry) -> Effect:
@@ -190,4 +191,4 @@ def _of_calendar(text: str, what: Effect = Effect.DIFFERS) -> Told:
 def _dates(days: Sequence[datetime.date]) -> str:
     if len(days) <= _FEW:
         return ", ".join(map(str, days))
-    return f"{len(days)} days from {days[0]} to {days[-1]}"
+    return f"{counted(len(days), 'day')} from {days[0]} to {days[-1]}"

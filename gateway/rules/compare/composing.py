@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.rules.compare.clients import sdl
 from gateway.rules.ruleset import RuleSet
+from gateway.saying import in_words
 
 PACKAGE = "@apollo/composition"
 _PATIENCE = 60.0
@@ -48,7 +49,7 @@ def refused(rule_set: RuleSet, folder: Path) -> list[str]:
             command, cwd=folder, input=sdl(rule_set).encode(), capture_output=True, timeout=_PATIENCE, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotComposed(f"composition did not end ({type(error).__name__})") from error
+        raise NotComposed(f"composition did not end ({in_words(error)})") from error
     try:
         return msgspec.json.decode(done.stdout, type=list[str])
     except msgspec.DecodeError:

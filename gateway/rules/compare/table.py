@@ -10,6 +10,7 @@ from html import escape
 from typing import NamedTuple
 
 from gateway.catalogue.model import Dataset
+from gateway.nouns import counted
 from gateway.rules.compare.permits import Permits, permits
 from gateway.rules.compare.report import Comparison
 from gateway.rules.compare.shifts import Pair, Shift, holder, pairs
@@ -135,7 +136,7 @@ def _figures(found: Comparison, dataset: Dataset, pair: Pair, moved: Sequence[Sh
 
 def _aloud(figures: _Figures) -> str:
     """The signs in words, for who does not see them."""
-    said = [f"of {figures.fields} fields"]
+    said = [f"of {counted(figures.fields, 'field')}"]
     said += [f"{figures.opens} open"] if figures.opens else []
     said += [f"{figures.closes} close"] if figures.closes else []
     said += [f"{figures.moves} take other things"] if figures.moves else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.catalogue import describe
+from gateway.nouns import counted
 from gateway.rules.model import Purpose
 
 
@@ -38,7 +39,10 @@ def _lines(purpose: Purpose) -> Iterator[str]:
     if purpose.frequency.unlimited:
         yield "Any number of times about one subject"
     else:
-        yield f"At most {purpose.frequency.max:,} times about one subject in {describe.period(purpose.frequency.per)}"
+        yield (
+            f"At most {counted(purpose.frequency.max, 'time', ',')} about one subject in"
+            f" {describe.period(purpose.frequency.per)}"
+        )
     if purpose.secrecy_max:
         yield f"A law can have the subject informed later, after {describe.period(purpose.secrecy_max)} at most"
     if purpose.scope != "self":

@@ -20,6 +20,7 @@ import msgspec
 
 from gateway import documents
 from gateway.errors import Problem
+from gateway.nouns import counted
 from gateway.rules.files import tokens
 from gateway.rules.model import Reason
 from gateway.values import suggest
@@ -99,7 +100,8 @@ def parse(text: str, file: str, problems: list[Problem]) -> Rule | None:
         effects = tokens.effects(text)
         reader.problem(
             effects[1] if len(effects) > 1 else 0,
-            f"{len(policies)} rules in one file; write one rule per file, so that each can be found by its name"
+            f"{counted(len(policies), 'rule')} in one file; write one rule per file, so that each can be found"
+            " by its name"
             if policies
             else "holds no rule; write one, or remove the file",
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gateway.errors import Problem, printable
+from gateway.nouns import counted
 from gateway.rules.decide import words
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing.judge import Coverage, Ran, Result, Unmet
@@ -55,8 +56,9 @@ def summary(result: Result) -> str:
     tests, failed = len(result.ran), result.failed
     speed = round(result.expectations / result.seconds) if result.seconds else 0
     came = f"{failed} of them failed" if failed else "all as expected"
-    plural = "s" if tests != 1 else ""
-    return f"{tests} test{plural}, {result.expectations:,} expectations ({speed:,} per second): {came}"
+    return (
+        f"{counted(tests, 'test')}, {counted(result.expectations, 'expectation', ',')} ({speed:,} per second): {came}"
+    )
 
 
 def coverage(found: Coverage) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import cachetools
 
 from gateway.errors import ArchiveUnavailable, VerificationFailed
+from gateway.nouns import counted
 from gateway.storage.archive import form
 from gateway.storage.archive.form import Manifest, Row
 from gateway.storage.archive.places import Place, place_of
@@ -80,7 +81,7 @@ class Archive:
             name = f"{shard}/{form.payload_file(wanted)}"
             rows = form.decode_rows(self.checked(name, wanted), name)
             if len(rows) != width:
-                raise VerificationFailed(f"`{name}` of the archive has {len(rows)} entries, and not {width}")
+                raise VerificationFailed(f"`{name}` of the archive has {counted(len(rows), 'entry')}, and not {width}")
             with self._lock:
                 self._rows[shard, wanted] = rows
         return rows
@@ -93,7 +94,9 @@ class Archive:
             content, size = self.content(name), HASH_SIZE + len(_PREFIX)
             rows = [content[at : at + size] for at in range(0, len(content), size)]
             if len(content) != width * size or not all(row.startswith(_PREFIX) for row in rows):
-                raise VerificationFailed(f"`{name}` of the archive is no bundle of {width} entries; it was altered")
+                raise VerificationFailed(
+                    f"`{name}` of the archive is no bundle of {counted(width, 'entry')}; it was altered"
+                )
             leaves = [row[len(_PREFIX) :] for row in rows]
             with self._lock:
                 self._bundles[shard, name] = leaves

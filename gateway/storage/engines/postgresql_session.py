@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import asyncpg
 
 from gateway.errors import StoreUnavailable
+from gateway.saying import in_words
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 5
@@ -36,4 +37,4 @@ def told() -> Iterator[None]:
     except TimeoutError as error:
         raise StoreUnavailable("the database did not answer in time") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from error
+        raise StoreUnavailable((str(error).splitlines() or [in_words(error)])[0]) from error

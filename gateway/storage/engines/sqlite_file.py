@@ -12,20 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.errors import StoreHindered, StoreUnavailable
+from gateway.saying import in_words, of_sqlite
 
 BUSY_TIMEOUT_MS = 5_000
 """Milliseconds that a connection waits, if it is not told otherwise, while another is writing."""
-_FULL = "the disk is full"
-_REASONS = {
-    sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_IOERR: "the disk fails",
-    sqlite3.SQLITE_READONLY: "it is read-only",
-}
+_OF_DISKS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 _GROUP = 1 << 20
 """Bytes that a large group takes, with the pages it changes."""
 
 
-class FileGone(StoreUnavailable):
+class FileGone(StoreHindered):
     """What was opened is not what stands at the store's path any more."""
 
 
@@ -59,9 +55,22 @@ def write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 def unavailable(error: sqlite3.Error) -> StoreUnavailable:
-    """What SQLite raised, in our own words where the disk is why."""
-    reason = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-    return StoreUnavailable(str(error)) if reason is None else StoreHindered(reason)
+    """What SQLite raised, in our own words where the file or its disk is why."""
+    reason = of_sqlite(error)
+    return StoreHindered(reason) if reason else StoreUnavailable(str(error))
+
+
+def unusable(path: Path, error: Exception) -> str:
+    """Why a SQLite file cannot be used, and what to do; a disk that is full is named."""
+    found = getattr(error, "orig", None) or error
+    if not isinstance(found, sqlite3.Error):
+        return in_words(error)
+    if getattr(found, "sqlite_errorcode", 0) & 0xFF in _OF_DISKS:
+        try:
+            room(path.absolute().parent)
+        except StoreHindered as hindered:
+            return str(hindered)
+    return in_words(found)
 
 
 @contextlib.contextmanager
@@ -82,5 +91,7 @@ def room(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
             os.posix_fallocate(file.fileno(), 0, _GROUP)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StoreHindered(_FULL if full else f"nothing can be written beside it ({error.strerror})") from error
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreHindered(f"nothing can be written beside it ({error.strerror})") from error
+        disk = next(each for each in (folder, *folder.parents) if each.is_mount() or each == each.parent)
+        raise StoreHindered(f"the disk at `{disk}` is full; make room there") from error

@@ -233,7 +233,7 @@ class SqliteHeld:
         def work() -> None:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("ROLLBACK")
-            room(self._store.path.parent)
+            room(self._store.path.absolute().parent)
 
         await self._run(work)
 

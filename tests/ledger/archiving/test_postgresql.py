@@ -54,7 +54,7 @@ def test_rows_leave_and_what_is_too_old_becomes_unreadable(tmp_path: Path, run: 
             assert connection.execute(text(query)).scalar_one() == OLD + YOUNG - 256
         assert run("ledger", "verify", "--config", config, "--jobs", 2) == 0, run.err
         assert run("ledger", "prune", "--config", config, *WHO) == 0, run.err
-        assert f"pruned: 1 days of {ORIGIN}/1; 0 entries stay readable" in run.out
+        assert f"pruned: 1 day of {ORIGIN}/1; 0 entries kept readable" in run.out
         assert run("ledger", "verify", "--config", config) == 0, run.err
         assert f"whole: {ORIGIN}/1, {OLD + YOUNG} entries" in run.out
         store.close()

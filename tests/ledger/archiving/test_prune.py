@@ -145,7 +145,7 @@ def test_what_is_too_old_is_unreadable_in_store_and_archive_and_all_is_proved(fo
     assert command(run, folder, "archive", "--remove") == 0, run.err
     whole(run, folder)
     assert command(run, folder, "prune") == 0, run.err
-    assert f"pruned: 2 days of {ORIGIN}/1; 0 entries stay readable, 0 keys went" in run.out
+    assert f"pruned: 2 days of {ORIGIN}/1; 0 entries kept readable, 0 keys gone" in run.out
     assert readable(folder) == list(range(OLD, OLD + YOUNG))
     whole(run, folder)
     offline = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
@@ -235,7 +235,7 @@ def test_what_somebody_holds_stays(folder: Path, run: Run) -> None:
     subject = ("--subject", f"{SUBJECT.scheme}:{SUBJECT.value}")
     assert run("ledger", "hold", "place", "--config", folder / "gateway.yaml", *subject, *WHO) == 0, run.err
     assert command(run, folder, "prune") == 0, run.err
-    assert f"pruned: 2 days of {ORIGIN}/1; {OLD} entries stay readable, 0 keys went" in run.out
+    assert f"pruned: 2 days of {ORIGIN}/1; {OLD} entries kept readable, 0 keys gone" in run.out
     assert len(readable(folder)) == OLD + YOUNG
     whole(run, folder)
     assert run("ledger", "rebuild", "--config", folder / "gateway.yaml") == 0, run.err
@@ -258,7 +258,7 @@ def test_one_that_was_stopped_goes_on(folder: Path, run: Run, monkeypatch: pytes
     assert run("ledger", "verify", "--config", folder / "gateway.yaml") == 1
     assert "Run `dutybound ledger prune` again" in run.err
     assert command(run, folder, "prune") == 0, run.err
-    assert f"pruned: 1 days of {ORIGIN}/1" in run.out
+    assert f"pruned: 1 day of {ORIGIN}/1" in run.out
     whole(run, folder)
 
 

@@ -38,7 +38,7 @@ async def test_a_gateway_is_verified_by_its_url(log: Files, tmp_path: Path, run:
         assert run("ledger", "verify", url, *key, "--receipts", tmp_path / "receipts") == 0
         assert [line.partition(", root")[0] for line in run.out.splitlines()] == [
             f"whole: {ORIGIN}/1, 3 entries",
-            f"whole: {ORIGIN}/3, 1 entries",
+            f"whole: {ORIGIN}/3, 1 entry",
             "receipts: 3 published",
         ]
         assert run("ledger", "verify", f"{url}/ledger/", *key) == 0

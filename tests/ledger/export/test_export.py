@@ -146,7 +146,7 @@ def test_evidence_of_what_no_entry_names_is_written_only_where_it_is_insisted_on
 
 def test_a_package_of_nothing_says_so(folder: Path, export: Export, run: Run) -> None:
     assert export("--case", "none", "--out", folder / "evidence", "--anyway") == 0
-    assert "written: 1 entries" in run.out, "its own entry"
+    assert "written: 1 entry" in run.out, "its own entry"
     assert "no entry fits but that of this view" in run.err
     assert run("ledger", "verify", folder / "evidence", "--key", folder / "ledger.pub") == 0
 

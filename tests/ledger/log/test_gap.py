@@ -117,7 +117,7 @@ async def test_what_was_given_out_counts_without_a_head_file_too(tmp_path: Path)
         connection.execute("DELETE FROM entry WHERE id & 255 > 0")
         connection.execute("UPDATE shard SET size = 1, root = ?, floor = ?, checkpoint = ?", saved[6:9])
         ledger._shard._attempt = ledger._shard._head  # type: ignore[union-attr]
-        with pytest.raises(LedgerUnavailable, match="has 1 entries of shard `1`, and the process that wrote it remem"):
+        with pytest.raises(LedgerUnavailable, match="has 1 entry of shard `1`, and the process that wrote it remem"):
             await ledger.append(b"", b"", AT, BY)
         await until_async("the ledger to be healthy", lambda: ledger.healthy)
         assert ledger.shard == "2"

@@ -135,7 +135,7 @@ def test_a_sample_opens_so_many_entries_of_all_shards(whole: Path) -> None:
         (
             f"INSERT INTO entry SELECT {ENTRY + SIZE}, at, leaf, period, told, oversight, subjects FROM entry"
             f" WHERE id = {ENTRY}",
-            f"shard `1`: it holds 1 entries behind its head, the last at index {SIZE}; its head has {SIZE}",
+            f"shard `1`: it holds 1 entry behind its head, the last at index {SIZE}; its head has {SIZE}",
         ),
         (
             "INSERT INTO entry SELECT 9223372036854775807, at, leaf, period, told, oversight, subjects FROM entry"

@@ -32,11 +32,11 @@ async def test_a_copy_is_verified_as_far_as_its_keys_go(
     words = ["ledger", "verify", "--store", sealed.url, "--key", str(public)]
     assert cli.main(words) == 0
     said = capsys.readouterr().out
-    assert f"whole: {ORIGIN}/1, 1 entries" in said
+    assert f"whole: {ORIGIN}/1, 1 entry" in said
     assert "not opened: the contents of the entries" in said
     assert cli.main([*words, "--store-key", str(key)]) == 0
     said = capsys.readouterr().out
-    assert f"whole: {ORIGIN}/1, 1 entries" in said
+    assert f"whole: {ORIGIN}/1, 1 entry" in said
     assert "not opened" not in said
 
 

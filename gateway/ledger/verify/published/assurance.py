@@ -19,6 +19,7 @@ from gateway.ledger.proof.merkle import Node, consistency_proof, verify_consiste
 from gateway.ledger.proof.note import Checkpoint, Verifier, log_key, open_note, parse_checkpoint
 from gateway.ledger.stored.read import TILE_WIDTH
 from gateway.ledger.verify.published.tile_client import TileLog, TileTree
+from gateway.nouns import counted
 
 
 class Forked(VerificationFailed):
@@ -52,7 +53,8 @@ def check_extends(node: Node, old: Checkpoint, new: Checkpoint, what: str) -> No
     path = consistency_proof(node, old.size, new.size)
     if not verify_consistency(old.size, old.root, new.size, new.root, path):
         raise Forked(
-            f"it was forked: the tree of {old.size} entries of {what} is no beginning of the tree of {new.size} that it"
+            f"it was forked: the tree of {counted(old.size, 'entry')} of {what} is no beginning of the tree of"
+            f" {new.size} that it"
             " publishes"
         )
 
@@ -101,10 +103,14 @@ def published(
         raise VerificationFailed(f"the published checkpoint is of `{checkpoint.origin}`, not of `{proved.origin}`")
     claim = claim_of("this receipt", proved)
     if checkpoint.size < claim.size:
-        return proved, f"the published checkpoint has {checkpoint.size} entries, and is older than this receipt"
+        return (
+            proved,
+            f"the published checkpoint has {counted(checkpoint.size, 'entry')}, and is older than this receipt",
+        )
     if log is None and checkpoint.size > claim.size:
         return proved, (
-            f"the published checkpoint has {checkpoint.size} entries: `--log URL` shows whether it contains this"
+            f"the published checkpoint has {counted(checkpoint.size, 'entry')}: `--log URL` shows whether it"
+            " contains this"
             f" receipt's tree of {claim.size}"
         )
     node = TileTree(log, checkpoint.size).node if log else _no_node

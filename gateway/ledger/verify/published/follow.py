@@ -36,6 +36,7 @@ from gateway.ledger.verify.published.assurance import (
 from gateway.ledger.verify.published.follower_state import NOTHING, VERSION, LogState, Memory, Reached
 from gateway.ledger.verify.published.gaps import Explained
 from gateway.ledger.verify.published.tile_client import TileLog, TileTree, fold
+from gateway.nouns import counted
 
 AHEAD = 16
 SAVE_EVERY = 256
@@ -178,12 +179,14 @@ def _check_against(known: LogState, checkpoint: Checkpoint, sealed: Explained | 
             return seen
         root = ": it is the registry, so shards or keys are missing" if checkpoint.origin.endswith(f"/{ROOT}") else ""
         raise VerificationFailed(
-            f"its checkpoint has {checkpoint.size} entries, and {seen.size} when it was last seen: it was cut short, or"
+            f"its checkpoint has {counted(checkpoint.size, 'entry')}, and {seen.size} when it was last seen: it"
+            " was cut short, or"
             f" an old checkpoint is served{root}"
         )
     if checkpoint.size == seen.size and checkpoint.root != seen.root:
         raise Forked(
-            f"it was forked: it signs two different trees of {seen.size} entries, now and when it was last seen"
+            f"it was forked: it signs two different trees of {counted(seen.size, 'entry')}, now and when it was"
+            " last seen"
         )
     return seen
 
@@ -215,7 +218,8 @@ def _check_lost(claim: Claim, sealed: Explained, log: Leaves) -> None:
 def _check_timely(claim: Claim, checkpoint: Checkpoint, now: datetime.datetime) -> None:
     if claim.size > checkpoint.size and now - claim.at > GRACE:
         raise VerificationFailed(
-            f"{claim.name} is of a tree of {claim.size} entries, of {claim.at.isoformat()}, and the checkpoint has only"
+            f"{claim.name} is of a tree of {counted(claim.size, 'entry')}, of {claim.at.isoformat()}, and the"
+            " checkpoint has only"
             f" {checkpoint.size}: it was cut short, or withholds what was promised"
         )
 
@@ -227,7 +231,7 @@ def _check_entries(
     size, name = checkpoint.size, checkpoint.origin
     if begun.size > size:
         raise VerificationFailed(
-            f"it has {size} entries, and {begun.size} of it were checked earlier: it was cut short"
+            f"it has {counted(size, 'entry')}, and {begun.size} of it were checked earlier: it was cut short"
         )
     rows = [list(row) for row in begun.rows] or [[]]
     reached = at = begun.size

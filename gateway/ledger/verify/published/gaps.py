@@ -19,6 +19,7 @@ from gateway.ledger.entry.receipt import Proved, verify_receipt
 from gateway.ledger.entry.registry import Registry
 from gateway.ledger.proof.note import Checkpoint, log_key, open_note, parse_checkpoint
 from gateway.ledger.verify.published.assurance import Claim, Forked, claim_of
+from gateway.nouns import counted
 
 
 class Explained(NamedTuple):
@@ -52,7 +53,7 @@ class Explained(NamedTuple):
                 f" {who} saw {seen.size}: it was cut shorter than its entry records"
             )
         if seen.size == self.missing.size and seen.root != self.missing.root:
-            raise Forked(f"it was forked: {who} saw another tree of {seen.size} entries than the gap names")
+            raise Forked(f"it was forked: {who} saw another tree of {counted(seen.size, 'entry')} than the gap names")
 
 
 def _name(origin: str) -> str:

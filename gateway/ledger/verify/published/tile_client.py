@@ -18,6 +18,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.entry.registry import MAX_REGISTRY
 from gateway.ledger.proof.merkle import HASH_SIZE, node_hash
 from gateway.ledger.stored.read import TILE_BITS, TILE_WIDTH
+from gateway.saying import in_words
 from gateway.storage.archive.tile_names import tile_number
 
 MAX_CHECKPOINT = 64 * 1024
@@ -151,7 +152,7 @@ def from_url(client: httpx.Client, url: str, *, pause: Callable[[float], None] =
                     if answer.status_code < 500 and answer.status_code != 429:
                         break
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                reason = str(error) or type(error).__name__
+                reason = str(error) or in_words(error)
         raise VerificationFailed(f"{where} cannot be had ({reason}); nothing beyond it was checked")
 
     return TileLog(get, f"`{base}`")

@@ -20,6 +20,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
 from gateway.ledger.stored.glass import use_of, used
 from gateway.ledger.stored.read import StoredEntry
+from gateway.nouns import counted
 from gateway.storage.port import Reader
 from gateway.storage.statement import Statement
 from gateway.storage.tables import SHARD_BITS, micros
@@ -93,7 +94,7 @@ class Findings:
         for shard, next_ in found.items():
             if not 0 <= next_ <= sizes.get(shard, -1):
                 raise VerificationFailed(
-                    f"`watch_cursor`: the watch has read {next_} entries of shard {shard}, which has"
+                    f"`watch_cursor`: the watch has read {counted(next_, 'entry')} of shard {shard}, which has"
                     f" {sizes.get(shard, 'none')}: it was altered, and entries would not be looked at"
                 )
         versions = [version for (version,) in reader.rows(_HEAD)]

@@ -19,6 +19,7 @@ from gateway.errors import VerificationFailed
 from gateway.ledger.projections import positions
 from gateway.ledger.stored import read
 from gateway.ledger.verify.rows.sought import MOST_TAKEN_BACK, TABLES, Expected, Found, missing
+from gateway.nouns import counted
 from gateway.storage.port import Reader
 from gateway.storage.projections.counted import COUNTING, Counting
 from gateway.storage.projections.tables import DROPPING, NAMES
@@ -67,7 +68,7 @@ class Projected:
             if next_ > sizes.get(shard, 0):
                 where = self._shards.get(shard, shard)
                 raise VerificationFailed(
-                    f"the projection `{name}` claims to have {next_} entries of shard `{where}`, which has"
+                    f"the projection `{name}` claims to have {counted(next_, 'entry')} of shard `{where}`, which has"
                     f" {sizes.get(shard, 0)}: its position was altered; run `dutybound ledger rebuild`"
                 )
             found.get(name, {})[shard] = next_
@@ -119,6 +120,7 @@ class Projected:
             least = said - self._excused if name == "received" else said
             if total != known or mine > said or (mine < least and not erased):
                 raise VerificationFailed(
-                    f"the projection `{name}` holds {mine + total - known} rows, and its entries give {said}: rows were"
+                    f"the projection `{name}` holds {counted(mine + total - known, 'row')}, and its entries give"
+                    f" {said}: rows were"
                     " made up or removed; run `dutybound ledger rebuild`"
                 )

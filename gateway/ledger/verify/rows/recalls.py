@@ -19,6 +19,7 @@ from gateway.ledger.entry import entries
 from gateway.ledger.verify.rows.acted import Standing
 from gateway.ledger.verify.rows.batches import AT_ONCE, chunks
 from gateway.ledger.verify.rows.late import Late
+from gateway.nouns import counted
 from gateway.storage.port import Reader
 from gateway.storage.recall.recalls import Recall, Recalled, recall, recall_job
 from gateway.storage.statement import Statement
@@ -131,7 +132,7 @@ class Recalls:
             raise VerificationFailed(f"recall `{id_}`: its job `{job}` is gone: that was removed, or this altered")
         for id_, found in reader.rows(_MISCOUNTED):
             raise VerificationFailed(
-                f"recall job `{id_}`: it does not have the {found} recalls that it counted: altered"
+                f"recall job `{id_}`: it does not have the {counted(found, 'recall')} that it counted: altered"
             )
 
 
