@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 
 def readable_by_others(path: Path) -> str:
@@ -61,6 +63,7 @@ def new_file(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
+            _being_written(file)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -69,16 +72,18 @@ def new_file(path: Path, content: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, clear: bool = True) -> None:
     """Write `path` anew, readable by its owner only, and on the disk when this returns; raises `OSError`.
 
-    Whoever reads it, also after a crash, finds the old content or the new one.
+    Whoever reads it, also after a crash, finds the old content or the new one. What was left of `path` by a process
+    that was killed while it wrote is removed, unless `clear` is false: that looks at every name in the folder.
     """
+    if clear:
+        _clear(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever clears up sees that it is being written
+            _being_written(file)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -91,3 +96,30 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _being_written(file: BinaryIO) -> None:
+    """Have whoever clears up see that a file is being written: before anything is in it."""
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _clear(path: Path) -> None:
+    unfinished = re.compile(rf"\.{re.escape(path.name)}-[a-z0-9_]{{8}}")
+    with contextlib.suppress(OSError):  # a folder that may not be looked into
+        for name in filter(unfinished.fullmatch, os.listdir(path.parent)):
+            with contextlib.suppress(OSError):  # it went meanwhile, or is being written
+                if (path.parent / name).lstat().st_size:  # else it may be one that nobody has locked yet
+                    remove_unused(path.parent / name)
+
+
+def remove_unused(unfinished: Path) -> None:
+    """Remove a file that nobody is writing any more; raises `OSError` where somebody is."""
+    if not stat.S_ISREG(unfinished.lstat().st_mode):
+        return
+    descriptor = os.open(unfinished, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unfinished.unlink()
+    finally:
+        os.close(descriptor)

@@ -6,7 +6,6 @@ What is put there is whole or not there at all. Whatever keeps a place from answ
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
@@ -17,7 +16,8 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from gateway.errors import ArchiveUnavailable, ConfigurationError, Problem, StoreUnavailable
-from gateway.files import replace_file
+from gateway.files import remove_unused, replace_file
+from gateway.saying import in_words
 
 SCHEMES = ("s3",)
 _UNFINISHED = re.compile(
@@ -74,21 +74,21 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _away(self.name, name, error.strerror or type(error).__name__) from error
+            raise _away(self.name, name, error.strerror or in_words(error)) from error
 
     def put(self, name: str, content: bytes) -> None:
         path = self._folder / name
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(path, content)
+            replace_file(path, content, clear=False)
         except OSError as error:
-            raise _away(self.name, name, error.strerror or type(error).__name__) from error
+            raise _away(self.name, name, error.strerror or in_words(error)) from error
 
     def delete(self, name: str) -> None:
         try:
             (self._folder / name).unlink(missing_ok=True)
         except OSError as error:
-            raise _away(self.name, name, error.strerror or type(error).__name__) from error
+            raise _away(self.name, name, error.strerror or in_words(error)) from error
 
     def see(self) -> None:
         if not self._folder.is_dir():
@@ -107,19 +107,8 @@ class Folder:
         for each in self._folder.rglob(".*"):
             if _UNFINISHED.fullmatch(each.name):
                 with contextlib.suppress(OSError):
-                    _remove_unused(each)
-
-
-def _remove_unused(unfinished: Path) -> None:
-    """Remove a file that nobody is writing any more."""
-    if time.time() - unfinished.lstat().st_mtime < _YOUNG_S or not unfinished.is_file() or unfinished.is_symlink():
-        return
-    descriptor = os.open(unfinished, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unfinished.unlink()
-    finally:
-        os.close(descriptor)
+                    if time.time() - each.lstat().st_mtime >= _YOUNG_S:
+                        remove_unused(each)
 
 
 class Bucket:
@@ -139,7 +128,7 @@ class Bucket:
         except FileNotFoundError:
             return None
         except Exception as error:
-            raise _away(self.name, name, type(error).__name__) from error
+            raise _away(self.name, name, in_words(error)) from error
 
     def put(self, name: str, content: bytes) -> None:
         import obstore
@@ -147,7 +136,7 @@ class Bucket:
         try:
             obstore.put(self._store, name, content)
         except Exception as error:
-            raise _away(self.name, name, type(error).__name__) from error
+            raise _away(self.name, name, in_words(error)) from error
 
     def delete(self, name: str) -> None:
         import obstore
@@ -157,7 +146,7 @@ class Bucket:
         except FileNotFoundError:
             return
         except Exception as error:
-            raise _away(self.name, name, type(error).__name__) from error
+            raise _away(self.name, name, in_words(error)) from error
 
     def see(self) -> None:
         return  # else whatever was asked of it had raised
@@ -168,7 +157,7 @@ class Bucket:
         try:
             return sorted(str(each["path"]) for some in obstore.list(self._store) for each in some)
         except Exception as error:
-            raise _away(self.name, "", type(error).__name__) from error
+            raise _away(self.name, "", in_words(error)) from error
 
     def clear(self) -> None:
         return  # an object is there whole, or not at all
@@ -191,7 +180,7 @@ def place_of(text: str) -> Place:
         fix = "needs the extra `archive`: install it with `pip install 'dutybound[archive]'`"
         raise ConfigurationError([Problem(text, 0, 0, "", fix)]) from error
     except Exception as error:
-        raise ConfigurationError([Problem(text, 0, 0, "", f"cannot be used ({type(error).__name__})")]) from error
+        raise ConfigurationError([Problem(text, 0, 0, "", f"cannot be used ({in_words(error)})")]) from error
 
 
 def _endpoint(env: Mapping[str, str]) -> str:
