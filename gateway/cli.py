@@ -14,6 +14,7 @@ from typing import Any
 from gateway.command import options
 from gateway.command.parser import Command
 from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
+from gateway.nouns import counted
 
 _WHAT = "A GraphQL gateway through which authorities share facts about one named subject, for one declared purpose."
 
@@ -40,12 +41,12 @@ def main(argv: list[str] | None = None) -> int:
         if not hasattr(arguments, "run"):
             arguments.shown.print_help()
             return 0
+        options.see_policies(getattr(arguments, "policies", None))
         return int(arguments.run(arguments))
     except ConfigurationError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
-        count = len(error.problems)
-        print(f"{count} problem{'s' if count != 1 else ''}; nothing was started", file=sys.stderr)
+        print(f"{counted(len(error.problems), 'problem')}; nothing was started", file=sys.stderr)
         return 1
     except DutyboundError as error:
         print(error, file=sys.stderr)

@@ -17,6 +17,7 @@ from gateway.catalogue.load import load
 from gateway.catalogue.model import Catalogue
 from gateway.command import options
 from gateway.errors import ConfigurationError, Problem
+from gateway.nouns import counted
 
 
 def register(subparsers: argparse._SubParsersAction[Any], also: Callable[[Any], None] = lambda commands: None) -> None:
@@ -44,6 +45,7 @@ def register(subparsers: argparse._SubParsersAction[Any], also: Callable[[Any], 
 
 
 def _load(folder: Path) -> Catalogue:
+    options.see_policies(folder)
     problems: list[Problem] = []
     catalogue = load(folder, problems)
     if problems:
@@ -56,11 +58,12 @@ def _check(args: argparse.Namespace) -> int:
         catalogue = _load(args.policies)
     except ConfigurationError as error:
         print(error)
-        print(f"{len(error.problems)} problem{'' if len(error.problems) == 1 else 's'}.", file=sys.stderr)
+        print(f"{counted(len(error.problems), 'problem')}.", file=sys.stderr)
         return 1
     print(
-        f"Nothing wrong: {len(catalogue.departments)} departments, {len(catalogue.datasets)} datasets of which "
-        f"{len(catalogue.published)} published, {len(catalogue.schemes)} identifier schemes."
+        f"Nothing wrong: {counted(len(catalogue.departments), 'department')},"
+        f" {counted(len(catalogue.datasets), 'dataset')} of which "
+        f"{len(catalogue.published)} published, {counted(len(catalogue.schemes), 'identifier scheme')}."
     )
     print(f"Digest: {catalogue.digest}")
     return 0

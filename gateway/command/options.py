@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gateway.errors import CommandRefused
+
 CONFIG = Path("gateway.yaml")
 """The configuration that is meant where none is named: in the folder where the command is run."""
 POLICIES = Path("policies")
@@ -22,6 +24,12 @@ def policies(parser: argparse.ArgumentParser) -> None:
     """Add `--policies`."""
     text = f"the folder of the policies (default: {POLICIES})"
     parser.add_argument("--policies", type=Path, default=POLICIES, metavar="FOLDER", help=text)
+
+
+def see_policies(folder: Path | None) -> None:
+    """See that a folder of policies is there, where one is meant; raises `CommandRefused`."""
+    if folder is not None and not folder.is_dir():
+        raise CommandRefused(f"`{folder}` is no folder; name the folder of the policies")
 
 
 def since(parser: argparse.ArgumentParser, text: str, **more: Any) -> None:

@@ -140,3 +140,10 @@ def test_a_configuration_that_is_not_there_is_told_by_its_name(
         status, out, err = _said(capsys, *call)
         assert (status, out) in ((1, ""), (2, ""))
         assert err.startswith("gateway.yaml: does not exist; name the file with `--config`"), call
+
+
+@pytest.mark.parametrize("command", [each for _, each in ALL if "--policies" in each.parser._option_string_actions])
+def test_policies_that_are_not_there_are_one_sentence(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    words = " ".join(command.words)
+    call = shlex.split(f"{words} {EXAMPLES[words]} --policies away")
+    assert _said(capsys, *call) == (1, "", "`away` is no folder; name the folder of the policies\n")
