@@ -78,6 +78,7 @@ class Hub:
         """How many messages came."""
         self._starting = self._workers = workers
         self._reports: dict[socket.socket, tuple[float, Report]] = {}
+        self._rounds: dict[socket.socket, tuple[int, float]] = {}
         self._gone = Counts({}, {}, {}, [], 0, 0)
         self._recalls, self._deliveries = _Beside(RecallCounts), _Beside(Deliveries)
         self._drifts = Drifts()
@@ -152,6 +153,11 @@ class Hub:
             "troubles": [msgspec.to_builtins(each) for each in troubles],
         }
 
+    def rounds(self) -> dict[int, float]:
+        """When each process that serves last reported that its event loop goes round, by its id."""
+        with self._lock:
+            return dict(self._rounds.values())
+
     def _silent(self) -> list[Trouble]:
         """Processes beside those that serve which run, and have stopped to report."""
         now = time.monotonic()
@@ -204,6 +210,7 @@ class Hub:
         self._recalls.left(link)
         self._deliveries.left(link)
         self._turns.pop(link, None)
+        self._rounds.pop(link, None)
         last = self._reports.pop(link, None)
         if last is not None:
             self._gone.add(last[1].counts)
@@ -211,7 +218,9 @@ class Hub:
     def _heard(self, link: socket.socket, message: Message) -> None:
         self.heard += 1
         if isinstance(message, Report):
-            self._reports[link] = (time.monotonic(), message)
+            self._reports[link] = (now := time.monotonic()), message
+            if message.checks.get("running", True):
+                self._rounds[link] = message.pid, now
         elif isinstance(message, Recalling):
             self._recalls.heard(link, message.counts)
         elif isinstance(message, Deliveries):

@@ -33,6 +33,7 @@ from gateway.ledger.log.build import examine_registry, warnings
 from gateway.ledger.log.operator import Workplace
 from gateway.ledger.projections import worker as projector
 from gateway.manage.alone import taken
+from gateway.manage.hanging import Hanging
 from gateway.manage.hub import Hub
 from gateway.manage.server import served as managed
 from gateway.recall import worker as recaller
@@ -97,7 +98,8 @@ def serve(config: Path, workers: int) -> int:
 
             more = certificates.options(found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
         grace = 2 * found.limits.deadline
-        serving = server.server(worker.APPLICATION, address, workers, grace, found.drain + grace + 20, **more)
+        patience, hanging = found.drain + grace + 20, Hanging(hub.rounds)
+        serving = server.server(worker.APPLICATION, address, workers, grace, patience, hanging, **more)
         hub.stop = serving.should_exit.set
         serving.run()
     if hub.refused is not None:

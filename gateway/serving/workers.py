@@ -26,6 +26,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from gateway.bounds.connections import OPTIONS
 from gateway.manage.alone import own, shared
+from gateway.manage.hanging import Hanging
 from gateway.serving.direct import DirectProtocol
 from gateway.serving.forking import STOPS, anew, unheard
 
@@ -78,11 +79,11 @@ class _Worker(Process):
 
 
 class _Workers(Multiprocess):
-    """Replaces a worker however often it ends; uvicorn gives up where one cannot start."""
+    """Replaces a worker however often it ends; uvicorn gives up where one cannot start. One that hangs is killed."""
 
-    def __init__(self, config: uvicorn.Config, address: socket.socket, patience: float) -> None:
+    def __init__(self, config: uvicorn.Config, address: socket.socket, patience: float, hanging: Hanging) -> None:
         super().__init__(config, [])
-        self._address, self._patience = address, patience
+        self._address, self._patience, self._hanging = address, patience, hanging
         for each in STOPS:  # at once, and not at the next look; by a thread, as this one may hold the event's lock
             signal.signal(each, lambda *_: _thread.start_new_thread(self.should_exit.set, ()))
 
@@ -94,6 +95,7 @@ class _Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended. One that cannot start costs a start per second."""
+        self._hanging.look()
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set() or process.is_alive():
                 continue
@@ -143,12 +145,18 @@ def ended(processes: Sequence[Process], patience: float) -> None:
 
 
 def server(
-    application: str, address: socket.socket, workers: int, grace: float, patience: float, **more: Any
+    application: str,
+    address: socket.socket,
+    workers: int,
+    grace: float,
+    patience: float,
+    hanging: Hanging,
+    **more: Any,
 ) -> Multiprocess:
     """What serves the application that the factory `application` (`module:function`) makes, until SIGINT or SIGTERM.
 
     A worker that is to stop waits `grace` seconds for connections to end, and is killed after `patience` seconds.
-    `more` is for uvicorn.
+    `hanging` is asked again and again which hang; `more` is for uvicorn.
     """
     config = uvicorn.Config(
         application,
@@ -165,4 +173,4 @@ def server(
         timeout_graceful_shutdown=max(1, round(grace)),
     )
     shared(address)
-    return _Workers(config, address, patience)
+    return _Workers(config, address, patience, hanging)
