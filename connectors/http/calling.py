@@ -218,35 +218,17 @@ class Caller:
         A large answer is read beside the event loop. `came` is what it was answered already, where it was sent at once;
         with `fresh` it is sent on a new connection.
         """
-        kind, url, body, end, read = asking.kind, asking.url, asking.body, asking.end, asking.read
-        method, allowed, once = kind.method, kind.allowed, kind.once
-        lane = kind.lane if self._kept and not once else None
+        kind, end, read = asking.kind, asking.end, asking.read
+        allowed, once = kind.allowed, kind.once
         attempt, renewed, nonced, fresh = 0, False, False, fresh or once
         own: Mapping[str, str] = self._headers
         if kind.headers or asking.headers:
             own = {**own, **kind.headers, **(asking.headers or {})}
         while True:
-            answer: Response | TransportFault | None = came
+            answer: Response | TransportFault | Failure = came or await self._sent(asking, own, fresh)
             came = None
-            if answer is None:
-                now = self.now()
-                if now >= end:
-                    return _EXPIRED
-                if not self.breaker.admits(now):
-                    return self.breaker.failure
-                sent = own
-                try:
-                    if self._auth.changes:
-                        authorization = await self._auth.authorization(end)
-                        if isinstance(authorization, Failure):
-                            self.breaker.failed(self.now())
-                            return authorization
-                        sent = {**own, **self._auth.shown_by(authorization, method, url)}
-                        now = self.now()
-                    answer = await self._transport.send(method, url, sent, body, end - now, lane, fresh)
-                except BaseException:
-                    self.breaker.abandoned(self.now(), end)
-                    raise
+            if isinstance(answer, Failure):
+                return answer
             if type(answer) is Response:
                 status, lease = answer.status, answer.lease
                 heard = self._auth.changes and self._auth.heard(answer)
@@ -285,6 +267,27 @@ class Caller:
                 return failure
             attempt += 1
             await asyncio.sleep(pause)
+
+    async def _sent(self, asking: Asking, own: Mapping[str, str], fresh: bool) -> Response | TransportFault | Failure:
+        """Send it once; a failure where it is not to be sent."""
+        kind, url, end, now = asking.kind, asking.url, asking.end, self.now()
+        if now >= end:
+            return _EXPIRED
+        if not self.breaker.admits(now):
+            return self.breaker.failure
+        lane = kind.lane if self._kept and not kind.once else None
+        try:
+            if self._auth.changes:
+                authorization = await self._auth.authorization(end)
+                if isinstance(authorization, Failure):
+                    self.breaker.failed(self.now())
+                    return authorization
+                own = {**own, **self._auth.shown_by(authorization, kind.method, url)}
+                now = self.now()
+            return await self._transport.send(kind.method, url, own, asking.body, end - now, lane, fresh)
+        except BaseException:
+            self.breaker.abandoned(self.now(), end)
+            raise
 
     def _failed(self, answer: Response | TransportFault, now: float) -> tuple[Failure, bool]:
         """What there is instead of an answer that counts, and whether to ask again soon; the breaker is told."""
