@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from gateway.telemetry.log import put
 
 LOOKS = 120
 """Looks of the supervisor, of half a second, in which a worker has to show that its event loop goes round."""
@@ -32,9 +33,9 @@ class Hanging:
             before, looks = self._seen.get(pid, (at, 0))
             looks = looks + 1 if before == at else 0
             if looks >= self._looks and not _debugged(pid):
-                print(f"warning: worker {pid} hangs, and is killed and replaced", file=sys.stderr, flush=True)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+                put(f"warning: worker {pid} hung, and was killed to be replaced")
                 looks = 0
             seen[pid] = at, looks
         self._seen = seen

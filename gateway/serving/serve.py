@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,6 +39,7 @@ from gateway.recall import worker as recaller
 from gateway.serving import connections
 from gateway.storage.alone import served_alone
 from gateway.storage.store import later, open_configured, opened
+from gateway.telemetry.log import put
 from gateway.web import listen
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def serve(config: Path, workers: int) -> int:
                 parts = msgspec.structs.replace(parts, epoch=_activated(found, parts, parts.archive, making))
             first = making.result()
         for warning in (*newer, *settings.warnings(found, workers), *warnings(found.ledger)):
-            print(f"warning: {warning}", file=sys.stderr)
+            put(f"warning: {warning}")
         from gateway.serving import worker  # it is imported by now
 
         worker.prepared = found, parts, first
@@ -139,7 +139,7 @@ def _loaded(config: Path) -> tuple[settings.Settings, check.Loaded]:
             return check.load(config, os.environ)
         except NothingActive as error:
             if not told:
-                print(f"waiting: {error}", file=sys.stderr, flush=True)
+                put(f"waiting: {error}")
             told = True
             time.sleep(_LOOK)
 

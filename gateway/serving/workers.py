@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -29,6 +28,7 @@ from gateway.manage.alone import own, shared
 from gateway.manage.hanging import Hanging
 from gateway.serving.direct import DirectProtocol
 from gateway.serving.forking import STOPS, anew, unheard
+from gateway.telemetry.log import put
 
 _FORK = multiprocessing.get_context("fork")
 _READY = 60.0
@@ -114,7 +114,7 @@ class _Workers(Multiprocess):
             made = self._made(index)
             made.start()
             if not made.wait_until_ready(_READY, self.should_exit):
-                print(f"warning: worker {made.pid} did not begin; the one before goes on", file=sys.stderr, flush=True)
+                put(f"warning: worker {made.pid} did not begin; the one before goes on")
                 made.kill()
                 made.join()
                 return
@@ -139,7 +139,7 @@ def ended(processes: Sequence[Process], patience: float) -> None:
     for each in processes:
         each.process.join(max(0.0, until - time.monotonic()))
         if each.process.exitcode is None:
-            print(f"warning: worker {each.pid} did not stop and is killed", file=sys.stderr, flush=True)
+            put(f"warning: worker {each.pid} did not stop and is killed")
             each.process.kill()
             each.process.join()
 

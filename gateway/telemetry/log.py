@@ -27,11 +27,26 @@ def place(error: BaseException, last: int = 8) -> list[str]:
     return found[-last:]
 
 
+def put(line: str, stream: TextIO | None = None) -> bool:
+    """Write a line for whoever runs this, to the standard error if nothing else is given; False where it takes none.
+
+    Its disk may be full, or its reader gone: work goes on without.
+    """
+    try:
+        print(line, file=stream or sys.stderr, flush=True)
+    except (OSError, ValueError):  # ValueError: it was closed
+        return False
+    return True
+
+
 class Log:
-    """Writes JSON lines. Each method is one kind of event, and its arguments are all that it can have."""
+    """Writes JSON lines. Each method is one kind of event, and its arguments are all that it can have.
+
+    Where lines cannot be written, work goes on without; the first that can be has `lines_lost` before it.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._stream, self._lost = stream or sys.stderr, 0
 
     def defect(self, id: str, error: BaseException) -> None:
         """An exception that nobody expected; `id` is the id that the client got to quote."""
@@ -50,8 +65,13 @@ class Log:
         self._write(event, level, **facts)
 
     def _write(self, event: str, level: str, **fields: Any) -> None:
-        self._stream.write(msgspec.json.encode({"event": event, "level": level, **fields}).decode() + "\n")
-        self._stream.flush()
+        if self._lost and self._put("lines_lost", "error", lines=self._lost):
+            self._lost = 0
+        if not self._put(event, level, **fields):
+            self._lost += 1
+
+    def _put(self, event: str, level: str, **fields: Any) -> bool:
+        return put(msgspec.json.encode({"event": event, "level": level, **fields}).decode(), self._stream)
 
 
 LIBRARY_EVERY = 60.0

@@ -43,7 +43,7 @@ def test_one_that_shows_nothing_for_too_long_is_killed(
         assert started.poll() is None
     hanging.look()
     assert started.wait(60) == -signal.SIGKILL
-    assert f"worker {started.pid} hangs" in capsys.readouterr().err
+    assert f"worker {started.pid} hung" in capsys.readouterr().err
     hanging.look()  # it may take a moment to be gone
 
 

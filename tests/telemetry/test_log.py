@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from gateway.telemetry.log import Log, _Reduced, take_over
+from gateway.telemetry.log import Log, _Reduced, put, take_over
 
 SUBJECT = "5299000J2N45DDNE4Y28"
 
@@ -101,3 +104,33 @@ def test_the_other_events() -> None:
         },
         {"event": "rule_set_activated", "level": "info", "epoch": 3},
     ]
+
+
+def test_work_goes_on_where_lines_cannot_be_written(tmp_path: Path) -> None:
+    written, broken = (tmp_path / "log").open("w+"), open("/dev/full", "w")  # noqa: SIM115 - closed below
+    log = Log(broken)
+    log.state("began", part="department")
+    log.state("ended", part="department")
+    log._stream = written
+    log.state("began", part="store")
+    with contextlib.suppress(OSError):
+        broken.close()
+    log.state("ended", part="store")
+    written.seek(0)
+    lines = [json.loads(line) for line in written]
+    assert [line["event"] for line in lines] == ["lines_lost", "began", "ended"]
+    assert lines[0]["lines"] == 2
+    written.close()
+    log.state("began", part="store")  # where it was closed
+
+
+def test_a_reader_that_left_ends_nothing() -> None:
+    reading, writing = os.pipe()
+    pipe = os.fdopen(writing, "w")
+    assert put("first", pipe)
+    os.close(reading)
+    assert not put("second", pipe)
+    assert not put("third", pipe)
+    with contextlib.suppress(OSError):
+        pipe.close()
+    assert not put("fourth", pipe)
