@@ -11,6 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+UNFINISHED = ".unfinished"
+"""How the name of a file ends until it is whole: before that stand its own name, and eight characters of `tempfile`."""
+RANDOM = "[a-z0-9_]{8}"
+
 
 def readable_by_others(path: Path) -> str:
     """What is wrong with the rights to a file that holds a secret, and the fix; nothing where all is right.
@@ -60,7 +64,7 @@ def new_file(path: Path, content: bytes) -> None:
 
     Raises `OSError`; `FileExistsError` where there is one.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             _being_written(file)
@@ -80,7 +84,7 @@ def replace_file(path: Path, content: bytes, *, clear: bool = True) -> None:
     """
     if clear:
         _clear(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             _being_written(file)
@@ -105,7 +109,7 @@ def _being_written(file: BinaryIO) -> None:
 
 
 def _clear(path: Path) -> None:
-    unfinished = re.compile(rf"\.{re.escape(path.name)}-[a-z0-9_]{{8}}")
+    unfinished = re.compile(rf"\.{re.escape(path.name)}-{RANDOM}{re.escape(UNFINISHED)}")
     with contextlib.suppress(OSError):  # a folder that may not be looked into
         for name in filter(unfinished.fullmatch, os.listdir(path.parent)):
             with contextlib.suppress(OSError):  # it went meanwhile, or is being written

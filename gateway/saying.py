@@ -17,13 +17,19 @@ _SQLITE = {
     sqlite3.SQLITE_IOERR: "its disk is full or fails; see how much room it has, and the system's log",
     sqlite3.SQLITE_READONLY: "it cannot be written to; let this account write to the file and its folder",
     sqlite3.SQLITE_PERM: "it cannot be written to; let this account write to the file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; let this account write to the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "it is gone or cannot be opened; put it back, or let this account write there",
     sqlite3.SQLITE_NOTADB: f"it is no SQLite database: something else was written over it; {_STOP}, and {_FIX}",
     sqlite3.SQLITE_CORRUPT: f"it is damaged, or was written over; {_STOP}, keep a copy of it, and {_FIX}",
     sqlite3.SQLITE_BUSY: "others are writing to it, and left no moment for this",
     sqlite3.SQLITE_LOCKED: "others are writing to it, and left no moment for this",
 }
 """What is wrong with the file of a store, and what to do."""
+_CUT = f"it is shorter than it was: something was written over it; {_STOP}, and {_FIX}"
+_SQLITE_MORE = {
+    sqlite3.SQLITE_IOERR_SHORT_READ: _CUT,
+    sqlite3.SQLITE_BUSY_RECOVERY: f"its log is not its own, or is being put right; if that lasts, {_STOP}, and {_FIX}",
+}
+"""The same, where SQLite has more to report of it."""
 _KINDS = {
     "ConnectTimeout": "no connection came in time",
     "PoolTimeout": "no connection was free in time",
@@ -91,4 +97,5 @@ def in_words(error: BaseException) -> str:
 
 def of_sqlite(error: sqlite3.Error) -> str:
     """What is wrong with a SQLite file, and what to do; nothing where it is the statement that is wrong."""
-    return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
+    code = getattr(error, "sqlite_errorcode", 0)
+    return _SQLITE_MORE.get(code) or _SQLITE.get(code & 0xFF, "")

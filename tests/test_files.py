@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.files import replace_file
+from gateway.files import UNFINISHED, replace_file
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.proof.note import Signer
 from tests.ledger.support import KEY, ORIGIN
@@ -38,10 +38,10 @@ def unfinished(path: Path) -> list[Path]:
 def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
     path = tmp_path / "a [b].json"
     killed_writing(path)
-    (tmp_path / f".{path.name}-backup").write_text("somebody else's")
+    (tmp_path / f".{path.name}-20261128").write_text("somebody else's")
     replace_file(path, b"whole")
     assert path.read_bytes() == b"whole"
-    assert [each.name for each in unfinished(path)] == [f".{path.name}-backup"]
+    assert [each.name for each in unfinished(path)] == [f".{path.name}-20261128"]
 
 
 def test_what_another_is_writing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,9 @@ def test_what_another_is_writing_stays(tmp_path: Path, monkeypatch: pytest.Monke
 
     def meanwhile(descriptor: int) -> None:
         monkeypatch.setattr(os, "fsync", sync)
-        other = tempfile.mkstemp(dir=tmp_path, prefix=f".{path.name}-")  # of one that has not written anything yet
+        other = tempfile.mkstemp(
+            dir=tmp_path, prefix=f".{path.name}-", suffix=UNFINISHED
+        )  # of one that has not written anything yet
         os.close(other[0])
         replace_file(path, b"second")
         mid.append(unfinished(path))

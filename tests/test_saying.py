@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import sqlite3
@@ -76,6 +77,21 @@ def test_a_fault_is_said_in_words(do: Callable[[], object], words: str) -> None:
     said = saying.in_words(raised(do))
     assert words in said
     assert not re.search(r"secret|[a-z](Error|Exception|Timeout)\b", said)
+
+
+def test_a_database_that_was_cut_while_it_is_open_is_named_so(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE t (c)")
+    connection.executemany("INSERT INTO t VALUES (?)", [("x" * 4000,)] * 50)
+    connection.commit()
+    other = sqlite3.connect(path)
+    other.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    os.truncate(path, 8192)
+    said = saying.in_words(raised(lambda: other.execute("SELECT sum(length(c)) FROM t").fetchone()))
+    assert said.startswith(("it is shorter than it was", "it is damaged"))
+    assert "`dutybound restore`" in said
+    assert "is gone" in saying.in_words(raised(lambda: sqlite3.connect(f"{tmp_path}/none/x.db")))
 
 
 def test_our_own_words_are_kept_and_others_are_not_quoted() -> None:

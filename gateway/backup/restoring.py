@@ -40,7 +40,7 @@ from gateway.backup.manifest import (
 from gateway.backup.sealing import unseal
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
-from gateway.files import new_file
+from gateway.files import RANDOM, UNFINISHED, new_file
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log import retire
 from gateway.ledger.log.retire import Missing
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 PLACE = "postgresql+asyncpg://gateway@scratch.example/verify"
 _OUTSIDE = ("store_key_file", COMMAND)
 UNSEALED = ".dutybound-copy-"
-_UNFINISHED = "[a-z0-9_]{8}"
-"""How `tempfile` ends a name."""
 
 
 def restore(settings: Settings, folder: Path, *, anyway: bool = False, key: bytes | None = None) -> Manifest:
@@ -270,10 +268,10 @@ def _put_file(settings: Settings, copy: Path) -> None:
     if lock is None:
         raise CommandRefused(f"`{path}` is served by a `dutybound serve`; stop it. Nothing was changed")
     try:
-        mine = re.compile(rf"\.{re.escape(path.name)}-{_UNFINISHED}")
+        mine = re.compile(rf"\.{re.escape(path.name)}-{RANDOM}{re.escape(UNFINISHED)}")
         for left in [each for each in path.parent.iterdir() if mine.fullmatch(each.name)]:
             left.unlink()  # of a run that was killed: nobody else has the lock
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as there, copy.open("rb") as here:
                 shutil.copyfileobj(here, there, 1 << 20)

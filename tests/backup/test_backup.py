@@ -176,7 +176,7 @@ def test_a_copy_with_a_key_of_its_own_opens_by_that_key_alone_and_ends_with_it(
     key.write_bytes(kept)
     monkeypatch.setattr(tempfile, "tempdir", str(office.folder))
     left, used = (office.folder / f"{restoring.UNSEALED}{name}" for name in ("killed", "used"))
-    half = office.folder / ".store.db-ab12cd_4"
+    half = office.folder / ".store.db-ab12cd_4.unfinished"
     half.touch()
     for each in (left, used):
         each.mkdir()

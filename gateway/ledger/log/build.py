@@ -93,15 +93,18 @@ def webhook_keys(settings: Settings) -> list[Ed25519PrivateKey]:
     """The keys that sign what is sent to recipients; what is wrong with one is reported where `gateway.yaml` names
     it."""
     nodes = (settings.root.at(["webhooks", name]) for name in ("key_file", "older_key_file"))
-    found = [_read_key(file, node) for file, node in zip(settings.webhooks.key_files, nodes, strict=False)]
+    found = [
+        _read_key(file, node, key_files.OF_WEBHOOKS)
+        for file, node in zip(settings.webhooks.key_files, nodes, strict=False)
+    ]
     return [key for key in found if key is not None]
 
 
-def _read_key(file: Path, node: Node) -> Ed25519PrivateKey | None:
+def _read_key(file: Path, node: Node, fix: str = key_files.OF_LEDGER) -> Ed25519PrivateKey | None:
     if file == NOWHERE:
         return None
     try:
-        return key_files.load(file)
+        return key_files.load(file, fix)
     except ConfigurationError as error:
         for problem in error.problems:
             node.problem(f"the file `{node.text()}` {problem.message}")

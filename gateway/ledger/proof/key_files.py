@@ -20,7 +20,8 @@ from gateway.ledger.proof.note import Verifier, parse_verifier
 WEBHOOKS = "whpk_"
 """How the public key begins that recipients of messages verify them with (Standard Webhooks)."""
 
-_FIX = "put the ledger's key back, or make one for a new ledger with `dutybound keys generate`"
+OF_LEDGER = "put the ledger's key back, or make one for a new ledger with `dutybound keys generate`"
+OF_WEBHOOKS = "put the key that signs messages back, or make one with `dutybound keys webhooks`"
 
 
 def _refuse(path: Path, message: str) -> ConfigurationError:
@@ -42,15 +43,18 @@ def generate(path: Path) -> Ed25519PrivateKey:
     return private
 
 
-def load(path: Path) -> Ed25519PrivateKey:
-    """Read the private key; refuses a file that others may read. Raises `ConfigurationError`."""
+def load(path: Path, fix: str = OF_LEDGER) -> Ed25519PrivateKey:
+    """Read the private key; refuses a file that others may read. Raises `ConfigurationError`.
+
+    `fix` is what to do where it cannot be used.
+    """
     if path.is_dir():
         raise _refuse(path, "is a folder; name the file of the private key in it")
     try:
         wrong = readable_by_others(path)
         pem = path.read_bytes()
     except OSError as error:
-        raise _refuse(path, f"cannot be read ({error.strerror}); {_FIX}") from error
+        raise _refuse(path, f"cannot be read ({error.strerror}); {fix}") from error
     if _is_public(path):
         raise _refuse(path, "holds the public key; name the file of the private one beside it")
     if wrong:
@@ -58,9 +62,9 @@ def load(path: Path) -> Ed25519PrivateKey:
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _refuse(path, f"is not a whole PEM private key without a password; {_FIX}") from error
+        raise _refuse(path, f"is not a whole PEM private key without a password; {fix}") from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise _refuse(path, f"is not an Ed25519 key; {_FIX}")
+        raise _refuse(path, f"is not an Ed25519 key; {fix}")
     return private
 
 

@@ -16,12 +16,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from gateway.errors import ArchiveUnavailable, ConfigurationError, Problem, StoreUnavailable
-from gateway.files import remove_unused, replace_file
+from gateway.files import RANDOM, UNFINISHED, remove_unused, replace_file
 from gateway.saying import in_words
 
 SCHEMES = ("s3",)
 _UNFINISHED = re.compile(
-    r"\.([0-9a-f]{64}(\.json)?|[0-9]{1,3}|x[0-9]{3}|checkpoint|manifest\.json|registry\.json)-[a-z0-9_]{8}"
+    r"\.([0-9a-f]{64}(\.json)?|[0-9]{1,3}|x[0-9]{3}|checkpoint|manifest\.json|registry\.json)"
+    rf"-{RANDOM}({re.escape(UNFINISHED)})?"  # older versions left it without
 )
 """What `replace_file` calls a file of an archive until it is whole."""
 _YOUNG_S = 60

@@ -106,11 +106,9 @@ def generate(path: Path) -> KeyFile:
 def replace(path: Path, keys: KeyFile) -> None:
     """Write a key file anew, whole or not at all; raises `ConfigurationError`.
 
-    What a writer that was killed left beside it holds keys too, and goes.
+    What a writer that was killed left beside it holds keys too, and goes; copies that somebody made stay.
     """
     try:
-        for left in path.parent.glob(f".{path.name}-*"):
-            left.unlink(missing_ok=True)
         replace_file(path, keys.encode())
     except OSError as error:
         raise _refusal(path, f"cannot be written ({error.strerror})") from error

@@ -43,7 +43,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.touch(0o600)
     other.write_bytes(b"nothing")
-    with pytest.raises(ConfigurationError, match="not a PEM"):
+    with pytest.raises(ConfigurationError, match="not a whole PEM"):
         key_files.load(other)
     other.write_bytes(
         generate_private_key(SECP256R1()).private_bytes(

@@ -112,6 +112,7 @@ def test_the_ledgers_key_and_a_file_that_is_none_are_refused(tmp_path: Path) -> 
     outgoing.check_keys(found, keys, private)
     assert len(keys) == 1
     assert [each.path for each in problems] == ["webhooks.older_key_file", "webhooks"]
+    assert problems[0].message.endswith("or make one with `dutybound keys webhooks`")
     assert "the ledger's key signs the ledger alone" in problems[1].message
 
 

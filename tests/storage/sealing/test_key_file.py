@@ -42,9 +42,15 @@ def test_a_key_and_its_next_both_unwrap_until_the_next_is_alone(tmp_path: Path) 
     both = key_file.load(path)
     assert both.several
     assert both.unwrap(before.wrap(ROOT)) == ROOT
-    (path.parent / f".{path.name}-a1b2c3d4").write_bytes(both.encode())  # of a rotation that was killed
+    (path.parent / f".{path.name}-a1b2c3d4.unfinished").write_bytes(both.encode())  # of a rotation that was killed
+    copies = [path.parent / f".{path.name}-{end}" for end in ("20261128", "before-rotation")]
+    for each in copies:
+        each.write_bytes(both.encode())
+    (path.parent / f".{path.name}-old").mkdir()
     key_file.replace(path, both.first_alone())
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert sorted(each.name for each in path.parent.iterdir()) == sorted(
+        [path.name, f".{path.name}-old", *(each.name for each in copies)]
+    )
     after = key_file.load(path)
     assert after.name == both.name != before.name
     assert not after.several
