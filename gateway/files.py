@@ -17,11 +17,13 @@ RANDOM = "[a-z0-9_]{8}"
 
 
 def readable_by_others(path: Path) -> str:
-    """What is wrong with the rights to a file that holds a secret, and the fix; nothing where all is right.
+    """What is wrong with a file that holds a secret, or with the rights to it, and the fix; nothing where all is right.
 
-    Raises `OSError`.
+    Whoever reads it asks first: a pipe would have nothing, or no end. Raises `OSError`.
     """
     mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        return "is no plain file; name one"
     if not mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ""
     return f"may be read by others (mode {stat.S_IMODE(mode):04o}); run `chmod 600 {path}`"
@@ -71,7 +73,7 @@ def new_file(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(temporary, path)  # unlike a rename, never over a file that is there
+            os.link(temporary, path)  # unlike a rename, never over a file that is there
     finally:
         Path(temporary).unlink(missing_ok=True)
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.files import UNFINISHED, replace_file
+from gateway.errors import ConfigurationError
+from gateway.files import UNFINISHED, new_file, readable_by_others, replace_file
 from gateway.ledger.log.head_file import HeadFile
+from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Signer
+from gateway.storage.sealing import key_file
 from tests.ledger.support import KEY, ORIGIN
 
 KILLED = """
@@ -68,3 +71,24 @@ def test_the_head_file_keeps_none_of_it(tmp_path: Path) -> None:
     killed_writing(path)
     HeadFile(path).remember(f"{ORIGIN}/1", signer.checkpoint(1, bytes(32)))
     assert not unfinished(path)
+
+
+def test_a_pipe_is_no_secret(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key", 0o600)
+    assert readable_by_others(tmp_path / "key") == "is no plain file; name one"
+    for load in (key_file.load, key_files.load):
+        with pytest.raises(ConfigurationError, match="is no plain file; name one"):
+            load(tmp_path / "key")
+
+
+def test_a_new_file_is_whole_though_another_clears_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, link = tmp_path / "new", os.link
+
+    def meanwhile(temporary: str, to: Path) -> None:
+        replace_file(path, b"another's")
+        path.unlink()
+        link(temporary, to)
+
+    monkeypatch.setattr(os, "link", meanwhile)
+    new_file(path, b"whole")
+    assert path.read_bytes() == b"whole"

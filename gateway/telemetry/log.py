@@ -6,7 +6,9 @@ places in code that it passed, never its text; what libraries log is reduced to 
 
 from __future__ import annotations
 
+import io
 import logging
+import select
 import sys
 import time
 from collections.abc import Callable
@@ -30,13 +32,27 @@ def place(error: BaseException, last: int = 8) -> list[str]:
 def put(line: str, stream: TextIO | None = None) -> bool:
     """Write a line for whoever runs this, to the standard error if nothing else is given; False where it takes none.
 
-    Its disk may be full, or its reader gone: work goes on without.
+    Its disk may be full, its reader gone, or stopped: work goes on without.
     """
+    stream = stream or sys.stderr
     try:
-        print(line, file=stream or sys.stderr, flush=True)
+        if not _takes(stream):
+            return False
+        print(line, file=stream, flush=True)
     except (OSError, ValueError):  # ValueError: it was closed
         return False
     return True
+
+
+def _takes(stream: TextIO) -> bool:
+    """Whether a pipe has room for a line: writing would wait for its reader."""
+    try:
+        descriptor = stream.fileno()
+    except io.UnsupportedOperation:
+        return True  # it is memory
+    room = select.poll()
+    room.register(descriptor, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in room.poll(0))
 
 
 class Log:

@@ -134,3 +134,18 @@ def test_a_reader_that_left_ends_nothing() -> None:
     with contextlib.suppress(OSError):
         pipe.close()
     assert not put("fourth", pipe)
+
+
+def test_a_reader_that_stopped_holds_nothing_up() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        log = Log(pipe)
+        for number in range(10_000):
+            log.state("began", part="department", again=number)
+        held = os.read(reading, 1 << 20).splitlines()
+        log.state("ended", part="department")
+        lost, ended = map(json.loads, os.read(reading, 1 << 20).splitlines())
+    os.close(reading)
+    assert [json.loads(line)["again"] for line in held] == [*range(len(held))]
+    assert (lost["event"], lost["lines"]) == ("lines_lost", 10_000 - len(held))
+    assert ended["event"] == "ended"

@@ -52,10 +52,10 @@ def load(path: Path, fix: str = OF_LEDGER) -> Ed25519PrivateKey:
         raise _refuse(path, "is a folder; name the file of the private key in it")
     try:
         wrong = readable_by_others(path)
-        pem = path.read_bytes()
+        pem = path.read_bytes() if path.is_file() else b""
     except OSError as error:
         raise _refuse(path, f"cannot be read ({error.strerror}); {fix}") from error
-    if _is_public(path):
+    if path.is_file() and _is_public(path):
         raise _refuse(path, "holds the public key; name the file of the private one beside it")
     if wrong:
         raise _refuse(path, wrong)

@@ -120,7 +120,8 @@ def load(path: Path, no_keys: str | None = None) -> KeyFile:
     `no_keys` is what to report of one that has none (`NO_KEYS`), where it is no key of a store.
     """
     try:
-        wrong = readable_by_others(path)
+        if wrong := readable_by_others(path):
+            raise _refusal(path, wrong)
         content = path.read_bytes()
     except OSError as error:
         raise _refusal(
@@ -128,8 +129,6 @@ def load(path: Path, no_keys: str | None = None) -> KeyFile:
             f"cannot be read ({error.strerror}): the key of the store is missing. Nothing was changed; put it back, or"
             " make one for a new store with `dutybound store key`",
         ) from error
-    if wrong:
-        raise _refusal(path, wrong)
     try:
         return decoded(content)
     except ValueError as error:
