@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.sql import ClauseElement
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
@@ -30,8 +29,8 @@ from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import StoredTree, heads, read_entries, receipt
 from gateway.nouns import counted
 from gateway.saying import in_words
-from gateway.storage.port import Head, Reader, Store
-from gateway.storage.tables import micros, sealed
+from gateway.storage.port import Guarded, Head, Reader, Store
+from gateway.storage.tables import micros, sealed, shard
 
 
 class Sealed(NamedTuple):
@@ -111,11 +110,17 @@ def _root_at(reader: Reader, head: Head | None, size: int) -> bytes:
 
 
 def seal(store: Store, gap: Missing, at: datetime.datetime) -> Behind:
-    """Write a shard's final state down, for whoever holds its name; gives what to raise."""
+    """Write a shard's final state down, for whoever holds its name; gives what to raise.
+
+    Raises `StoreUnavailable`, also where the shard is not as it was looked at: another store stands there by now.
+    """
     remembered = gap.remembered
+    looked_at = select(shard.c.size, shard.c.root).where(shard.c.name == gap.name)
     row = Sealed(gap.name, micros(at), gap.size, gap.root, remembered.note, remembered.by, None)
     try:
         with store.engine.begin() as connection:
+            if (connection.execute(looked_at).first() or (0, EMPTY_ROOT)) != (gap.size, gap.root):
+                raise StoreUnavailable("another store stood in its place while it was looked at")
             connection.execute(insert(sealed).values(row._asdict()))
     except IntegrityError:
         return Behind(f"shard `{gap.name}` is sealed")
@@ -151,8 +156,11 @@ def is_sealed(store: Store, name: str) -> bool:
         return connection.execute(select(sealed.c.at).where(sealed.c.name == name)).first() is not None
 
 
-def gap_entry(gap: Sealed, origin: str, named_in: str, at: datetime.datetime) -> tuple[bytes, int, ClauseElement]:
-    """The entry that names a gap: its contents, its time in microseconds, and the change with it."""
+def gap_entry(gap: Sealed, origin: str, named_in: str, at: datetime.datetime) -> tuple[bytes, int, Guarded]:
+    """The entry that names a gap: its contents, its time in microseconds, and the change with it.
+
+    That fails where the store has no such gap: another stands there by now.
+    """
     told = entries.Gap(
         entries.VERSION,
         str(uuid.uuid4()),
@@ -166,7 +174,7 @@ def gap_entry(gap: Sealed, origin: str, named_in: str, at: datetime.datetime) ->
         reason="the store was set back, or replaced",
     )
     noted = update(sealed).where(sealed.c.name == gap.name).values(named_in=named_in)
-    return entries.encode(told), micros(at), noted
+    return entries.encode(told), micros(at), Guarded(noted)
 
 
 def gap_receipts(reader: Reader, *, public: bool) -> list[str]:

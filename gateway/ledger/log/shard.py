@@ -158,7 +158,7 @@ class Shard:
         """Where the store was set back under this process, and nobody else took the shard, seal it."""
         mine = SeenOutside("the process that wrote it", self._head.checkpoint)
         try:
-            gap = await asyncio.to_thread(_set_back, self._store, self._head, mine)
+            gap = await asyncio.to_thread(_set_back, self._store, (self._head, self._attempt or self._head), mine)
             if gap is None:
                 return
             await self._check()
@@ -286,13 +286,24 @@ async def _claim(store: Store, held: Held, signer: Signer, name: str) -> tuple[H
             return mine, tree
 
 
-def _set_back(store: Store, last: Head, mine: SeenOutside) -> retire.Missing | None:
-    """Whether what the store has now is older than `last`, of no later owner."""
+def _set_back(store: Store, expected: Sequence[Head], mine: SeenOutside) -> retire.Missing | None:
+    """Whether what the store has now is older than the first of those expected, of no later owner.
+
+    Raises `StoreUnavailable` where it has one of them again: another store stood in its place for a moment.
+    """
+    last = expected[0]
     with contextlib.closing(store.reader()) as reader:
         head = next((head for head in heads(reader) if head.name == last.name), None)
+    if _is_one_of(head, expected):
+        raise StoreUnavailable("another store stood in its place for a moment")
     if head is not None and (head.epoch > last.epoch or head.size >= last.size):
         return None
     return retire.behind(store, last.name, [mine])
+
+
+def _is_one_of(head: Head | None, expected: Sequence[Head]) -> bool:
+    """Whether it is one of those expected, but for erasures elsewhere."""
+    return head is not None and head._replace(erasures=0) in [one._replace(erasures=0) for one in expected]
 
 
 def _stored(store: Store, name: str, expected: Sequence[Head] = ()) -> tuple[Head, Tree]:
@@ -303,9 +314,7 @@ def _stored(store: Store, name: str, expected: Sequence[Head] = ()) -> tuple[Hea
     reader = store.reader()
     try:
         head = next((head for head in heads(reader) if head.name == name), None)
-        if expected and (
-            head is None or head._replace(erasures=0) not in [one._replace(erasures=0) for one in expected]
-        ):
+        if expected and not _is_one_of(head, expected):
             raise Superseded("the head is another's")
         if head is None:
             raise LookupError(name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.errors import LedgerUnavailable, StoreUnavailable
+from gateway.errors import Conflict, LedgerUnavailable, StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.registry import COMMANDS, RECALLS
 from gateway.ledger.log import retire
@@ -114,6 +114,8 @@ class Taking:
             group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
         try:
             await shard.enter(group)
-        except BaseException:
+        except BaseException as error:
             await shard.release()
+            if isinstance(error, Conflict):
+                raise LedgerUnavailable("the store has another gap than the one that was to be named") from error
             raise
