@@ -30,7 +30,7 @@ class Hanging:
         """Look once; kill, and report, each worker that showed nothing for too long. One that is debugged stays."""
         seen = {}
         for pid, at in self._rounds().items():
-            before, looks = self._seen.get(pid, (at, 0))
+            before, looks = self._seen.get(pid, (at, -1))
             looks = looks + 1 if before == at else 0
             if looks >= self._looks and not _debugged(pid):
                 with contextlib.suppress(ProcessLookupError):
