@@ -46,6 +46,7 @@ class Fan:
         self._due = deadline
         """When anything ends first."""
         self._apart, self._over = apart, False
+        """Whether each answer is read as it comes, as all are after `_TOGETHER`; whether the deadline has passed."""
         self._unread: list[Callable[[], None]] = []
         self.left = 0
         """How many have not answered; while departments are being asked, less than 0 by those that have."""
@@ -99,8 +100,9 @@ class Fan:
             self.look()
 
     def look(self) -> None:
-        """Go on where nothing is left, or nothing but to read."""
-        if len(self._unread) == self.left and self._ended is not None and not self._ended.done():
+        """Go on where nothing is left, nothing but to read, or no time."""
+        over = self._over or len(self._unread) == self.left
+        if over and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
     def _read(self) -> None:
@@ -122,8 +124,7 @@ class Fan:
                 asked.begun.late()
         if now >= self._deadline:
             self._over = True
-            if self._ended is not None and not self._ended.done():
-                self._ended.set_result(None)
+            self.look()
             return
         ends = [asked.begun.end for asked in self._asked if asked.begun is not None and asked.begun.end > now]
         self._timer = self._loop.call_at(min([self._deadline, *ends]), self._late)
