@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,12 +62,22 @@ def not_writable(path: Path, *, make_folder: bool = False) -> str:
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"cannot be made: `{folder}` cannot be written to"
 
 
+def temporary_of(path: Path) -> tuple[int, str]:
+    """A new file beside `path`, for what is to become it: its descriptor, and its name. Raises `OSError`."""
+    return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
+
+
+def is_temporary_of(path: Path) -> Callable[[str], object]:
+    """Whether a name in the folder of `path` is one that `temporary_of` gives."""
+    return re.compile(rf"\.{re.escape(path.name)}-{RANDOM}{re.escape(UNFINISHED)}").fullmatch
+
+
 def new_file(path: Path, content: bytes) -> None:
     """Write a file that is not there yet, readable by its owner only: whole and on the disk, or not at all.
 
     Raises `OSError`; `FileExistsError` where there is one.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
+    handle, temporary = temporary_of(path)
     try:
         with os.fdopen(handle, "wb") as file:
             _being_written(file)
@@ -86,7 +97,7 @@ def replace_file(path: Path, content: bytes, *, clear: bool = True) -> None:
     """
     if clear:
         _clear(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
+    handle, temporary = temporary_of(path)
     try:
         with os.fdopen(handle, "wb") as file:
             _being_written(file)
@@ -111,9 +122,8 @@ def _being_written(file: BinaryIO) -> None:
 
 
 def _clear(path: Path) -> None:
-    unfinished = re.compile(rf"\.{re.escape(path.name)}-{RANDOM}{re.escape(UNFINISHED)}")
     with contextlib.suppress(OSError):  # a folder that may not be looked into
-        for name in filter(unfinished.fullmatch, os.listdir(path.parent)):
+        for name in filter(is_temporary_of(path), os.listdir(path.parent)):
             with contextlib.suppress(OSError):  # it went meanwhile, or is being written
                 if (path.parent / name).lstat().st_size:  # else it may be one that nobody has locked yet
                     remove_unused(path.parent / name)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ from gateway.backup.manifest import (
 from gateway.backup.sealing import unseal
 from gateway.config.settings import Settings
 from gateway.errors import CommandRefused
-from gateway.files import RANDOM, UNFINISHED, new_file
+from gateway.files import is_temporary_of, new_file, temporary_of
 from gateway.ledger.entry.registry import ROOT
 from gateway.ledger.log import retire
 from gateway.ledger.log.retire import Missing
@@ -268,10 +267,10 @@ def _put_file(settings: Settings, copy: Path) -> None:
     if lock is None:
         raise CommandRefused(f"`{path}` is served by a `dutybound serve`; stop it. Nothing was changed")
     try:
-        mine = re.compile(rf"\.{re.escape(path.name)}-{RANDOM}{re.escape(UNFINISHED)}")
-        for left in [each for each in path.parent.iterdir() if mine.fullmatch(each.name)]:
+        mine = is_temporary_of(path)
+        for left in [each for each in path.parent.iterdir() if mine(each.name)]:
             left.unlink()  # of a run that was killed: nobody else has the lock
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
+        handle, name = temporary_of(path)
         try:
             with os.fdopen(handle, "wb") as there, copy.open("rb") as here:
                 shutil.copyfileobj(here, there, 1 << 20)
