@@ -125,58 +125,39 @@ async def test_a_backup_from_before_the_shard_was_registered_takes_nothing(tmp_p
 
 
 @pytest.mark.parametrize("remembering", [True, False], ids=["head file", "no head file"])
-async def test_nothing_is_sealed_in_another_store_than_the_one_looked_at(
-    tmp_path: Path, remembering: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("before", "step"), [("", (shard, "_set_back")), ("an entry", (retire, "seal"))], ids=["it looks again", "it seals"]
+)
+async def test_the_right_store_is_back_before(
+    before: str, step: tuple[Any, str], tmp_path: Path, remembering: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nothing is sealed in another store than the one that was looked at, and the worker goes on.
+
+    What stands there meanwhile is of before the gateway registered its shard, or of after its first entry.
+    """
     store = store_in(tmp_path)
-    path, away, seal = store.path, tmp_path / "away.db", retire.seal
+    path, away, real = store.path, tmp_path / "away.db", getattr(*step)
+    backup = backed_up(path)
     async with served(store, publisher(store, tmp_path, remembering), []) as ledger:
         await refused(ledger, 1)
-        backup = backed_up(path)
-        await refused(ledger, 2)
+        if before:
+            backup = backed_up(path)
+            await refused(ledger, 2)
         moved(path, away)
         moved(backup, path)
 
-        def once_the_right_one_is_back(*given: Any) -> Any:
+        def once_it_is_back(*given: Any) -> Any:
             if away.exists():
                 moved(path, backup)
                 moved(away, path)
-            return seal(*given)
+            return real(*given)
 
-        monkeypatch.setattr(retire, "seal", once_the_right_one_is_back)
+        monkeypatch.setattr(*step, once_it_is_back)
         with pytest.raises(Refusal):
             await refused(ledger, 3)
-        await until_entered(ledger)
-    assert not away.exists()
-    store.close()
-    assert sizes(path)[1] == []
-    with contextlib.closing(SqliteStore(path)) as genuine:
-        verify_store(genuine, ROOT_KEY)
-
-
-@pytest.mark.parametrize("remembering", [True, False], ids=["head file", "no head file"])
-async def test_a_store_that_is_back_between_two_looks_is_gone_on_with(
-    tmp_path: Path, remembering: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = store_in(tmp_path)
-    path, away, set_back = store.path, tmp_path / "away.db", shard._set_back
-    backup = backed_up(path)  # of before the gateway registered its shard
-    async with served(store, publisher(store, tmp_path, remembering), []) as ledger:
-        await refused(ledger, 1)
-        moved(path, away)
-        moved(backup, path)
-
-        def put_back(*given: Any) -> Any:
-            if away.exists():
-                moved(path, backup)
-                moved(away, path)
-            return set_back(*given)
-
-        monkeypatch.setattr(shard, "_set_back", put_back)
-        with pytest.raises(Refusal):
-            await refused(ledger, 2)
         assert not away.exists()
         await until_entered(ledger)
     store.close()
+    assert sizes(path)[1] == []
     with contextlib.closing(SqliteStore(path)) as genuine:
         verify_store(genuine, ROOT_KEY)
