@@ -41,6 +41,7 @@ def problems(axe: str) -> Callable[[Page], list[str]]:
     """What axe finds on a page, with all `details` open: rules of WCAG A and AA, and best practice."""
 
     def found(page: Page) -> list[str]:
+        page.wait_for_load_state()  # what is asked of a page that has only begun fails
         page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         # By the browser itself, which the page's own policy does not bind.
         session = page.context.new_cdp_session(page)
