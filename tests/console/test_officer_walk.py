@@ -77,6 +77,7 @@ def test_two_others_approve_it_counts_at_once_and_one_takes_it_back(
     assert not told_amount(policies), "what is approved is not active"
     author.reload()
     author.get_by_role("link", name="Activate it").click()
+    author.wait_for_url("**/activate")
     assert problems(author) == []
     try:
         author.get_by_role("button", name="Activate it now").click()
