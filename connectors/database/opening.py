@@ -8,17 +8,18 @@ an end; the account itself should be able to read the named views only.
 from __future__ import annotations
 
 import functools
+import os
 import sqlite3
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from connectors.base import Config
@@ -69,7 +70,8 @@ def _read_url(keys: Mapping[str, Config]) -> URL:
     if url.get_driver_name() != "pysqlite" or not url.database or url.database == ":memory:" or url.query:
         config.problem("must be `sqlite:///` and the path of a database file, nothing else")
         return _NONE
-    path = (config.folder / url.database).resolve()
+    # A link stays one: what it leads to may change while the gateway serves.
+    path = (config.folder / url.database).absolute()
     # An empty database is made where there is none, unless the file is opened read-only.
     return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
 
@@ -110,6 +112,7 @@ def open_engine(keys: Mapping[str, Config], connections: int, timeout: float, mo
         event.listen(engine, "connect", mariadb.prepare)
     if backend == "sqlite":
         _only_read(engine, most)
+        _follow(engine, Path(unquote(str(url.database).removeprefix("file:"))))
     return engine
 
 
@@ -127,6 +130,31 @@ def unchanging_engine(path: Path, timeout: float, most: int) -> sa.Engine:
 
 def _only_read(engine: sa.Engine, most: int) -> None:
     event.listen(engine, "connect", functools.partial(_sqlite_read_only, max(most, MOST)))
+
+
+def _follow(engine: sa.Engine, path: Path) -> None:
+    """Have a connection that is used again only where the file is the one that it opened, and was not written since.
+
+    A connection goes on reading a file that was deleted or replaced, and of one that was copied over it may have pages.
+    """
+
+    def note(_dialect: Any, record: Any, _arguments: Any, _named: Any) -> None:
+        record.info["file"] = _as_it_is(path)  # before it is opened: one that is replaced meanwhile is opened again
+
+    def look(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _as_it_is(path):
+            raise DisconnectionError
+
+    event.listen(engine, "do_connect", note)
+    event.listen(engine, "checkout", look)
+
+
+def _as_it_is(path: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sqlite_read_only(most: int, connection: Any, _record: Any) -> None:

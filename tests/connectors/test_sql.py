@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from connectors import sql
-from connectors.base import Examined, Failure, Fault, Faulty, Subject
+from connectors.base import Connector, Examined, Failure, Fault, Faulty, Subject
 from connectors.database import opening
 from connectors.database.opening import open_engine, protect
 from connectors.database.reading import threads_of
@@ -174,6 +175,41 @@ async def test_a_database_that_is_gone_is_unavailable_until_it_is_back(tmp_path:
         assert not (folder / "tax.db").exists()
         away.rename(folder / "tax.db")
         assert len(told((await fetch(connector, ask("arrears", "period", BETA)))[BETA, "arrears"])) == 1
+
+
+@pytest.mark.parametrize("way", ["renamed", "copied", "linked"])
+async def test_a_database_that_is_replaced_is_read_as_it_is_now(folder: Path, way: str) -> None:
+    shutil.copy(folder / "tax.db", folder / "new.db")
+    with sqlite3.connect(folder / "new.db") as database:
+        database.execute("DELETE FROM arrears WHERE notice_no = 'N-0'")
+    with sqlite3.connect(folder / "tax.db") as database:  # as often written as the new one, which SQLite goes by
+        database.execute("DELETE FROM arrears WHERE notice_no = 'N-3'")
+    if way == "linked":
+        (folder / "tax.db").rename(folder / "old.db")
+        (folder / "tax.db").symlink_to("old.db")
+    async with connected(sql.build, config(), folder) as connector:
+        assert await notices(connector) == ["N-0", "N-1"]
+        if way == "copied":
+            shutil.copy(folder / "new.db", folder / "tax.db")
+        elif way == "renamed":
+            (folder / "new.db").rename(folder / "tax.db")
+        else:
+            (folder / "link").symlink_to("new.db")
+            (folder / "link").rename(folder / "tax.db")
+        assert await notices(connector) == ["N-1"]
+
+
+async def test_a_database_that_is_deleted_is_read_no_more(folder: Path) -> None:
+    async with connected(sql.build, config(), folder) as connector:
+        assert await notices(connector) == ["N-0", "N-1"]
+        (folder / "tax.db").unlink()
+        assert await fault(connector) == "SOURCE_UNAVAILABLE"
+
+
+async def notices(connector: Connector) -> list[str]:
+    records = (await fetch(connector, ask("arrears", "period")))[ACME, "arrears"]
+    assert not isinstance(records, Failure)
+    return [record.m_id for record in records]
 
 
 ENDLESS = (
