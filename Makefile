@@ -12,7 +12,7 @@ help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
 	@echo "make properties      what is tested by drawn examples, with other examples at each run"
-	@echo "make trials [ONLY=..] what takes long: kills, races, soak, the matrix of faults; under 50 minutes, not run by CI"
+	@echo "make trials [ONLY=..] what takes long: kills, races, soak, all cases of tests; under an hour, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and three other gateways beside it; writes var/bench.json"
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
 	@echo "make check           style, types, imports, policies and spelling only: seconds"
@@ -81,7 +81,7 @@ test: check
 	@echo "==> what the tests need"
 	@.ci/services
 	@echo "==> tests"
-	@$(RUN) -m pytest -n auto --dist worksteal
+	@$(RUN) -m pytest -n auto --dist worksteal -m "not long"
 
 # Other examples at each run: what is found here becomes a test of its own.
 properties: test-needs

@@ -38,7 +38,7 @@ from tests.telemetry.collector import collecting
 memory.use(os.environ)
 gc.disable()  # until all is collected: there is no garbage before
 
-pytest_plugins = ["tests.seconds", "tests.scanning.plugin"]
+pytest_plugins = ["tests.long", "tests.seconds", "tests.scanning.plugin"]
 
 # A busy machine is slow at drawing examples too: no test is about how quick it is. What fails is told as it was drawn,
 # for a planted fault is only to be found: to make an example small takes longer than to find it.

@@ -51,6 +51,7 @@ def test_the_whole_journey_runs_and_has_a_row_for_each_line_of_the_budget(
     assert all(what in table for what in kept)
 
 
+@pytest.mark.long
 def test_several_workers_share_one_store_of_either_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "REST", REST)
     shapes = (("SQLite", 1), ("SQLite", 2), ("PostgreSQL", 1))

@@ -171,6 +171,7 @@ async def goes_wrong(kind: str, wrong: Callable[[str, str, Any], bool]) -> bool:
     return False
 
 
+@pytest.mark.long_cases("query")
 @pytest.mark.parametrize("kind", ["rest", "entities", "query"])
 async def test_keeping_a_connection_after_an_answer_that_names_nobody_would_be_found_out(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +183,7 @@ async def test_keeping_a_connection_after_an_answer_that_names_nobody_would_be_f
     assert await goes_wrong(kind, lambda value, dataset, told: told == [])
 
 
+@pytest.mark.long_cases("query")
 @pytest.mark.parametrize("kind", SILENT)
 async def test_keeping_a_connection_of_a_source_that_names_nobody_would_be_found_out(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -200,6 +202,7 @@ async def test_keeping_a_connection_of_a_source_that_names_nobody_would_be_found
     )
 
 
+@pytest.mark.long_cases("query")
 @pytest.mark.parametrize("kind", ECHOING)
 async def test_believing_an_answer_without_its_questions_echo_would_be_found_out(
     kind: str, monkeypatch: pytest.MonkeyPatch

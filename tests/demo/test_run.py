@@ -198,6 +198,7 @@ def test_a_token_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "`market` is no client of the demo; there are civil-court" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_another_server_at_the_gateways_port_is_told(tmp_path: Path, todays: Path, world: World) -> None:
     """A ready answer from another's gateway is not taken for that of the own one, which has made no shard."""
     share(tmp_path, todays)

@@ -39,6 +39,7 @@ def test_each_alert_fires_and_rests_as_its_test_has_it() -> None:
 BROKEN = {'outcome="INTERNAL"': 'outcome="OK"', "> 300": "> 30", "for: 15m": "for: 0m"}
 
 
+@pytest.mark.long_cases("INTERNAL", "15m")
 @pytest.mark.parametrize("right", BROKEN)
 def test_a_rule_that_waits_for_something_else_is_found(right: str, tmp_path: Path) -> None:
     text = RULES.read_text("utf-8")

@@ -141,6 +141,7 @@ def test_the_archives_published_what_the_page_has_word_for_word() -> None:
         assert mine == published is not None
 
 
+@pytest.mark.long_cases("subject-access.yaml")
 @pytest.mark.parametrize("left_out", FILES, ids=[fence.text.splitlines()[0].split("/")[-1] for fence in FILES])
 def test_a_step_that_is_left_out_is_told(
     left_out: Fence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

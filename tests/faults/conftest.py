@@ -148,9 +148,9 @@ class Bad:
         return int(httpx.get(f"{self.url}/ledger/1/checkpoint").text.splitlines()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # else it does its rounds beside all that comes after
 def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bad]:
-    """One for all the tests of a worker."""
+    """One for all the tests of a module."""
     started = Bad(tmp_path_factory.mktemp("bad"))
     try:
         started.start()

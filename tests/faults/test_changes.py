@@ -28,6 +28,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(run(CHANGES, 2, 2, "sqlite", folder, seed=5, alone_for=0.2), folder)
 
 
+@pytest.mark.long_cases("postgresql")
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_no_change_is_lost_or_doubled_when_workers_are_killed(
     store: str, tmp_path: Path, request: pytest.FixtureRequest

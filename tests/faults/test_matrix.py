@@ -21,13 +21,16 @@ SHORT = {
     "postgresql": ("infinity", "a division by zero", "30 MB", "silent"),
     "mariadb": ("no day", "an overflow", "30 MB", "silent"),
 }
-"""Of each kind few, that the tests of connectors do not run through a gateway; `test_department` has all of REST's."""
+"""Of each kind few, that the tests of connectors do not run through a gateway; `test_department` has all of REST's.
+
+Of the kinds that are marked, `tests/connectors/contract` has what a kind of connector keeps."""
 FEW = range(20_001, 20_101)
 """Subjects, more than are asked about."""
 PATIENCE = 60.0
 """Seconds past a deadline on a machine that does other things beside; `make trials` allows what it says."""
 
 
+@pytest.mark.long_cases("rest-post", "rest-xml", "rest-paged", "sqlite", "mariadb")
 @pytest.mark.parametrize("kind", SHORT)
 def test_a_fault_costs_its_own_department_and_nothing_else(kind: str) -> None:
     assert set(SHORT[kind]) <= set(FAULTS[kind])

@@ -30,6 +30,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(*run(SMALL, "sqlite", folder), folder)
 
 
+@pytest.mark.long_cases("postgresql")
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_everybody_is_told_once_also_where_processes_are_killed(
     store: str, tmp_path: Path, request: pytest.FixtureRequest

@@ -1,4 +1,4 @@
-"""What takes long, one after the other, in under 50 minutes on two cores: `make trials`.
+"""What takes long, one after the other, in under an hour on two cores: `make trials`.
 
     python -m tests.faults.trials [--only TRIAL ...]
 
@@ -37,6 +37,7 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "start": ("start", "--entries", "200000"),
     "lag": ("lag", "--minutes", "2"),
     "starve": ("starve", "--seconds", "4"),
+    "long": ("long",),
     "soak": ("soak", "--minutes", "5"),
     "matrix": ("matrix",),
     "beside": ("matrix", "--beside"),

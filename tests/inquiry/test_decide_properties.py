@@ -191,6 +191,7 @@ def test_never_more_than_table_and_guards(inquiry: Inquiry) -> None:
     check_never_more_than_table_and_guards(inquiry)
 
 
+@pytest.mark.long_cases("EXPIRED", "_NOTHING", "narrowed")
 @pytest.mark.parametrize(
     ("module", "name", "fault"),
     [

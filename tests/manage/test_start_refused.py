@@ -32,6 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long_cases("certificates")
 @pytest.mark.parametrize(("direct", "workers"), [(False, 2), (True, 1)], ids=["plain", "certificates"])
 def test_a_start_that_the_store_refuses_ends(served: Path, tmp_path: Path, direct: bool, workers: int) -> None:
     shutil.copytree(served, tmp_path, dirs_exist_ok=True)

@@ -88,6 +88,7 @@ def gone(pid: int) -> bool:
     return True
 
 
+@pytest.mark.long_cases("certificates")
 def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
     """And another can be started at once, while they still end."""
     serving = started.serving
@@ -147,6 +148,7 @@ def refusal(started: subprocess.Popen[str]) -> str:
     return said
 
 
+@pytest.mark.long_cases("certificates")
 def test_a_second_one_says_what_is_in_its_way(kept: Started, tmp_path: Path) -> None:
     serving = kept.serving
     linked = tmp_path / "linked.db"

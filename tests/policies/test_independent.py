@@ -225,6 +225,7 @@ def _a_grant_holds_a_day_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "inactive", lambda grant, today: inactive(grant, today - datetime.timedelta(days=1)))
 
 
+@pytest.mark.long_cases("_a_consent_of_any_purpose_counts")
 @pytest.mark.parametrize(
     "fault",
     [_every_dataset_is_granted, _a_consent_of_any_purpose_counts, _a_grant_holds_a_day_longer],

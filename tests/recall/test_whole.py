@@ -108,6 +108,7 @@ OF_PERIODS: dict[str, tuple[Any, str, Any]] = {
 }
 
 
+@pytest.mark.long_cases("nobody looks", "a lagging source", "asked again", "whoever knew is told too")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, name, wrong = FAULTS[fault]

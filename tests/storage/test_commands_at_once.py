@@ -64,6 +64,7 @@ REQUEST = ((), requesting, r"erasure `\w+` of this subject was requested by \w\.
 APPROVE = (("erase", "request"), approving, r"erasure `\w+` was carried out by \w\. Judge already")
 
 
+@pytest.mark.long_cases("sqlite-lift", "postgresql-lift")
 @pytest.mark.parametrize(
     ("place", "before", "wanted", "told"),
     [("sqlite", *LIFT), ("sqlite", *REQUEST), ("postgresql", *LIFT), ("postgresql", *APPROVE)],
@@ -86,6 +87,7 @@ def test_one_of_two_stands_and_the_other_is_told_why(
     assert office.verify() == 0, office.err
 
 
+@pytest.mark.long_cases("sqlite")
 def test_whatever_a_kill_leaves_is_whole_and_can_be_gone_on_from(office: Office) -> None:
     """Killed while it waits for its turn, and as soon as its act stands: before it says anything."""
     office.serve(1)

@@ -147,6 +147,7 @@ def check(world: World, url: str, replies: list[client.Reply]) -> int:
     return sum(shard.origin.rpartition("/")[2] in SERVING for shard in shards)
 
 
+@pytest.mark.long_cases("sqlite")
 def test_gateways_and_their_workers_share_a_store_each_with_a_shard_of_its_own(
     world: World, url: str, serve: Callable[..., Served]
 ) -> None:

@@ -116,6 +116,7 @@ place.close()
 """
 
 
+@pytest.mark.long_cases("sqlite")
 async def test_processes_that_start_together_seal_all_that_was_set_back(place: Place, tmp_path: Path) -> None:
     await written(place, tmp_path, 3, at_once=3)
     backup = place.copy()

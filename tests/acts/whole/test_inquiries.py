@@ -149,6 +149,7 @@ PLANTS = (
 )  # fmt: skip
 
 
+@pytest.mark.long_cases("what_died_is_done_again", "an_objection_shows_what_was_withdrawn")
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__.strip("_"))
 def test_a_planted_fault_is_found(world: World, plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)

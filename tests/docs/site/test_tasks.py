@@ -71,6 +71,7 @@ def test_a_store_is_lost_and_restored(tmp_path: Path) -> None:
     assert re.search("gap: .* has 1 entry, and 2 were published", restored)
 
 
+@pytest.mark.long_cases("change-one-thing.md")
 @pytest.mark.parametrize(
     ("name", "found"),
     [

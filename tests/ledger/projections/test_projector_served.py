@@ -40,6 +40,7 @@ def projectors(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.long_cases("certificates")
 @pytest.mark.parametrize("direct", [False, True], ids=["plain", "certificates"])
 def test_it_is_started_catches_up_and_ends_with_the_server(tmp_path: Path, direct: bool) -> None:
     tls, verify = None, True
