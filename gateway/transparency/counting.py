@@ -8,8 +8,9 @@ only where every shard was counted past its end, with the checkpoints that this 
 from __future__ import annotations
 
 import asyncio
+import collections
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,13 +19,15 @@ from sqlalchemy import select
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.stored import read
+from gateway.ledger.stored.partly import read_partly
 from gateway.ledger.stored.read import Head, StoredEntry
-from gateway.storage.port import Store
+from gateway.storage.port import Reader, Store
 from gateway.storage.projections import transparency as kept
 from gateway.storage.projections.transparency import Key, Month, Place
 from gateway.storage.recall.recalls import recall
-from gateway.storage.tables import micros, moment
+from gateway.storage.tables import micros
 from gateway.transparency import brief, counted
+from gateway.transparency.brief import Asked
 from gateway.transparency.counted import Counted, More
 
 EVERY = 10.0
@@ -35,6 +38,8 @@ SETTLED = datetime.timedelta(hours=1)
 """How long after its end a month is closed: no inquiry takes so long."""
 
 _NOWHERE = Place(0, 0)
+_Countable = tuple[int, int, Asked | entries.Acted | None]
+"""An entry's index and time (microseconds), and what is counted of it."""
 
 
 class Counting:
@@ -69,50 +74,35 @@ class Counting:
                 place = places.get(head.id, _NOWHERE)
                 if place.next < head.size and left:
                     last = min(head.size, place.next + left)
-                    found = read.read_entries(reader, head.id, place.next, last - place.next)
-                    if not self._count(head, place, last, found):
+                    if not self._count(head, place, last, _looked_through(reader, head.id, place.next, last)):
                         return True
                     left -= last - place.next
             return not left
         finally:
             reader.close()
 
-    def _count(self, head: Head, place: Place, last: int, found: Iterable[StoredEntry]) -> bool:
+    def _count(self, head: Head, place: Place, last: int, found: Iterable[_Countable]) -> bool:
         """Count these entries; False where another was first."""
-        more: list[tuple[datetime.datetime, More]] = []
-        at, expected = moment(place.at), place.next
-        for each in found:
-            if each.index != expected:
+        more = collections.Counter[tuple[int, More]]()
+        at, expected = place.at, place.next
+        for index, at, told in found:
+            if index != expected:
                 break
-            at, expected = each.at, expected + 1
-            more += [(at, one) for one in self._of(each)]
+            expected += 1
+            if told is not None:
+                # When it was matters where a recall is answered, and for nothing that there are many of.
+                more.update([(at if one.recall else 0, one) for one in counted.of(told, self._months)])
         if expected != last:
             raise VerificationFailed(f"an entry of shard `{head.name}` is missing after {place.next}")
         sent = self._sent(one.recall for _, one in more if one.counted.what == counted.DONE)
         counts: dict[Key, tuple[int, int]] = {}
-        for when, one in more:
+        for (when, one), many in more.items():
             key, took = self._placed(one, sent), 0
             if one.counted.what == counted.DONE and one.recall in sent:
-                took = max(0, micros(when) - sent[one.recall][0]) // 1_000_000
+                took = many * (max(0, when - sent[one.recall][0]) // 1_000_000)
             had = counts.get(key, (0, 0))
-            counts[key] = (had[0] + 1, had[1] + took)
-        return kept.add(self._store.engine, head.id, place.next, Place(last, micros(at)), counts)
-
-    def _of(self, entry: StoredEntry) -> Iterable[More]:
-        """What an entry counts; nothing where it cannot be read any more, or is of a kind that is not known."""
-        of_told, of_oversight = entry.told, entry.oversight
-        if of_told is None or of_oversight is None:
-            return ()
-        asked = brief.read(of_told.general.body, of_oversight.general.body, of_oversight.bodies or ())
-        if asked is not None:
-            return counted.of(asked, self._months)
-        try:
-            told = entry.read_told()
-            if isinstance(told, entries.Operation):
-                return counted.of(brief.of(told, entry.read_oversight()), self._months)
-        except ValueError:
-            return ()
-        return counted.of(told, self._months) if isinstance(told, entries.Acted) else ()
+            counts[key] = (had[0] + many, had[1] + took)
+        return kept.add(self._store.engine, head.id, place.next, Place(last, at), counts)
 
     def _placed(self, one: More, sent: Mapping[str, tuple[int, str]]) -> Counted:
         if one.held:
@@ -151,3 +141,23 @@ class Counting:
         ]
         kept.close(engine, Month(wanted, micros(now), msgspec.json.encode(told).decode()))
         return True
+
+
+def whole(entry: StoredEntry) -> Asked | entries.Acted | None:
+    """What is counted of an entry; None of one that cannot be read any more, or of a kind that is not known."""
+    if entry.told is None or entry.oversight is None:
+        return None
+    asked = brief.read(entry.told.general.body, entry.oversight.general.body, entry.oversight.bodies or ())
+    if asked is not None:
+        return asked
+    try:
+        told = entry.read_told()
+        if isinstance(told, entries.Operation):
+            return brief.of(told, entry.read_oversight())
+    except ValueError:
+        return None
+    return told if isinstance(told, entries.Acted) else None
+
+
+def _looked_through(reader: Reader, shard: int, first: int, last: int) -> Iterator[_Countable]:
+    return read_partly(reader, shard, first, last, brief.read, whole)

@@ -91,6 +91,12 @@ def told_of_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> by
     return plain[_SALTS + 4 : end]
 
 
+def oversight_of_subject(key: AESGCM, segment: Segment, entry: int, place: int) -> bytes:
+    """The second part of `unseal_subject`, without its salt; raises `ValueError` as `unseal` does."""
+    plain, end = _open_segment(key, segment, entry, place)
+    return plain[end:]
+
+
 def _open_segment(key: AESGCM, segment: Segment, entry: int, place: int) -> tuple[bytes, int]:
     """What stands in a segment, and where its told part ends."""
     id_, told_digest, oversight_digest, sealed = segment
