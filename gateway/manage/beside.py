@@ -28,7 +28,7 @@ from gateway.manage.states import States
 from gateway.telemetry.log import Log
 
 LOOK = 0.5
-"""Seconds between two looks whether the parent is there."""
+"""Seconds between two looks whether the parent is there, or the process that it keeps."""
 _AFTER_START = 2.0
 _AFTER_END = 1.0
 _END_WITHIN = 10.0
@@ -65,7 +65,7 @@ def _keep(module: str, config: Path, name: str, first: Early | None, ended: thre
             while process.poll() is None:
                 if time.monotonic() - begun > _SOUND:
                     heard("", None)
-                if ended.wait(0.25):
+                if ended.wait(LOOK):
                     process.terminate()
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(_END_WITHIN)

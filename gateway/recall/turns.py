@@ -23,8 +23,8 @@ from gateway.telemetry.log import Log
 
 IDLE = 0.5
 """Seconds between two looks at what is due, and until the next turn, where the last had nothing to do."""
-SELDOM = 5.0
-"""The same of a turn that is woken once there is something for it."""
+SELDOM = 30.0
+"""The same of a turn that is woken once there is something for it, within `IDLE`."""
 REST = 1.0
 """A turn that did something rests so many times as long as it took: what it takes of a core is bounded."""
 LEAST, LONGEST = 0.02, 30.0

@@ -84,6 +84,7 @@ def turns(around: Around) -> Sequence[Turn]:
         counting.message,
     )  # fmt: skip
     published = transparency.Counting(office.store, office.zone, office.now, lambda dataset: _whose(office, dataset))
+    waiting = Measuring(office, counting, around.link)
     urgent, others = (
         Alerts(office, kinds, settings.alerts, Sender(settings.webhooks), around.log, heard("alerts"), counting.alert)
         for kinds in (URGENT, OTHERS)
@@ -95,7 +96,7 @@ def turns(around: Around) -> Sequence[Turn]:
         Turn("deliver", delivering.turn, SELDOM, close=delivering.close, wakes=("work",)),
         Turn("give up", GivingUp(office).turn, every=giving_up.EVERY),
         Turn("watch", Following(office).turn, every=following.EVERY),
-        Turn("measure", Measuring(office, counting, around.link).turn, every=measuring.EVERY),
+        Turn("measure", waiting.turn, every=measuring.EVERY, close=waiting.close),
         Turn("select", Selecting(office).turn, select.EVERY, wakes=("jobs",)),
         Turn("expire", Expiring(office, longest).turn, every=LOOKED),
         Turn("shorten", Shortening(office, longest).turn, every=LOOKED),

@@ -33,8 +33,8 @@ from gateway.storage.subjects.acts import UPHELD, WAITS, Act, Matter, matter
 from gateway.storage.subjects.facts import fact
 from gateway.storage.tables import moment
 
-EVERY = 1.0
-"""Seconds between two looks."""
+EVERY = 5.0
+"""Seconds between two looks. What is due is due on a day."""
 _AT_ONCE = 64
 
 REMINDED = "reminded"

@@ -149,8 +149,7 @@ def lags(reader: Reader) -> list[Lag]:
             if first < head.size:
                 id_ = (head.id << SHARD_BITS) + first
                 if id_ not in since:
-                    rows = reader.rows(sql.AT, id_)
-                    since[id_] = rows[0][0] if rows else None
+                    since[id_] = time_of(reader, head.id, first)
                 at = since[id_]
             lags.append(Lag(name, head.name, head.size - first, at))
     return lags
@@ -196,6 +195,12 @@ def named(reader: Reader, of: Tail) -> Iterator[tuple[Place, tuple[int, ...] | N
             if len(rows) < _PAGE:
                 break
             first = rows[-1][0] + 1
+
+
+def time_of(reader: Reader, shard: int, number: int) -> int | None:
+    """The time (microseconds) of a shard's entry, by its index; None where the store has none."""
+    rows = reader.rows(sql.AT, (shard << SHARD_BITS) + number)
+    return rows[0][0] if rows else None
 
 
 def opened(reader: Reader, place: Place) -> read.StoredEntry:

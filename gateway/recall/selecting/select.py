@@ -36,8 +36,8 @@ from gateway.storage.port import Reader
 from gateway.storage.recall.recalls import Job, Recalled
 from gateway.storage.tables import micros, moment
 
-EVERY = 2.0
-"""Seconds until the next turn, where no job waits: it may be time to look for what raced, or lags."""
+EVERY = 5.0
+"""Seconds until the next turn, where no job waits, and between two looks for what raced."""
 JOBS = 1_000
 """Jobs that are looked up together."""
 RECALLS = 512
@@ -46,8 +46,6 @@ OPENED = 4_096
 """Entries that are opened in one turn to find them."""
 RACES_FOR = datetime.timedelta(hours=1)
 """How long after its selection a job is looked after for what raced with it."""
-RACES_EVERY = 5.0
-"""Seconds between two such looks."""
 LAGS_FOR = datetime.timedelta(days=2)
 """How long after its selection a correction is looked after for a source that gives an older version again."""
 LAGS_EVERY = 600.0
@@ -103,7 +101,7 @@ class Selecting:
         if self._raced_by is None or self._lagged_by is None:
             self._raced_by = self._lagged_by = await asyncio.to_thread(self._begun, now)
         found = await asyncio.to_thread(self._waiting)
-        if not (found.wanted or found.done) and time.monotonic() - self._races_at >= RACES_EVERY:
+        if not (found.wanted or found.done) and time.monotonic() - self._races_at >= EVERY:
             self._races_at = time.monotonic()
             found = await asyncio.to_thread(self._raced, now)
         if found == _NOTHING and (self._again or time.monotonic() - self._lags_at >= LAGS_EVERY):

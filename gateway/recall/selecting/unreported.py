@@ -93,8 +93,10 @@ class Unreported:
                 return _Slice((), cursors, False)
             keys = _advanced(reader, cursors, self._until, until)
             subjects = {(row[3], row[4]) for row in read.key_rows(reader, keys) if row[1] is not None}
-            received = received_of(reader, subjects)
+            received = received_of(reader, subjects) if subjects else {}
         found = [(of, each) for of, its in received.items() for each in newest(its) if each.at <= until]
+        if not found:
+            return _Slice((), cursors, True)
         with self._office.reading() as connection:
             known = reported(connection, {of for of, _ in found})
         return _Slice([(of, each) for of, each in found if _key(of, each) not in known], cursors, True)
@@ -126,10 +128,17 @@ def _begun(reader: Reader) -> dict[int, int]:
     return {head.id: read.first_since(reader, head, since) for head in heads}
 
 
+def _younger(reader: Reader, shard: int, index: int, until: int) -> bool:
+    """Whether an entry, and so all that follow it in its shard, is of later than a time."""
+    at = positions.time_of(reader, shard, index)
+    return at is not None and at > until
+
+
 def _advanced(reader: Reader, cursors: dict[int, int], sizes: dict[int, int], until: int) -> set[int]:
     """The keys of the subjects of the next entries up to a time, behind which the cursors then stand."""
     begun = {shard: cursors.get(shard, 0) for shard in sizes}
-    spans = {shard: (at, min(at + SLICE, sizes[shard])) for shard, at in begun.items() if at < sizes[shard]}
+    waits = {shard: at for shard, at in begun.items() if at < sizes[shard] and not _younger(reader, shard, at, until)}
+    spans = {shard: (at, min(at + SLICE, sizes[shard])) for shard, at in waits.items()}
     keys: set[int] = set()
     for place, of in positions.named(reader, Tail(spans, 0, None)):
         if place.at <= until:

@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from gateway.storage.recall.recalls import Work, work
+from gateway.storage.statement import Statement
 from gateway.storage.tables import metadata
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -156,10 +157,15 @@ def drop(engine: Engine, lane: str, most: int = 500) -> int:
         return connection.execute(delete(work).where(work.c.id.in_(some.scalar_subquery()))).rowcount
 
 
+_WAITING = select(func.count(), func.min(work.c.due)).select_from(work)
+WAITING = Statement(_WAITING)
+"""How much work there is, and when the first of it is or was due."""
+
+
 def waiting(engine: Engine) -> tuple[int, int | None]:
-    """How much work there is, and when the first of it is or was due."""
+    """As `WAITING`."""
     with engine.connect() as connection:
-        return tuple(connection.execute(select(func.count(), func.min(work.c.due)).select_from(work)).one())
+        return tuple(connection.execute(_WAITING).one())
 
 
 def _moved(engine: Engine, statement: Delete | Update) -> bool:
