@@ -18,14 +18,23 @@ def named_operation(document: DocumentNode, name: str | None) -> OperationDefini
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     named = [o for o in operations if name is None or (o.name is not None and o.name.value == name)]
     if len(named) != 1:
-        problem = f"there is no operation `{name}`" if name else "the document has several operations"
-        if not operations:
-            problem = "the document has no operation"
-        raise Refusal(Code.GRAPHQL_OPERATION_INVALID, f"{problem}; name one with `operationName`")
+        raise Refusal(Code.GRAPHQL_OPERATION_INVALID, _wrong(operations, named, name))
     (operation,) = named
     if operation.operation is OperationType.SUBSCRIPTION:
         raise Refusal(Code.GRAPHQL_OPERATION_INVALID, "`subscription` operations are not served")
     return operation
+
+
+def _wrong(all_: Sequence[OperationDefinitionNode], named: Sequence[OperationDefinitionNode], name: str | None) -> str:
+    if not all_:
+        return "the document has no operation; write one, as `query { ... }`"
+    if name is None:
+        return "the document has several operations; name one with `operationName`"
+    if not name:
+        return "`operationName` is empty; leave it out where the document has one operation, else name one"
+    if named:
+        return f"several operations are called `{name}`; give each a name of its own"
+    return f"there is no operation `{name}`; name one with `operationName`"
 
 
 def bound_lists(value: Any) -> None:
