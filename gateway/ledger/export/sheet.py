@@ -218,7 +218,8 @@ def _verified(proved: Proved, data_checked: bool) -> Section:
             (
                 "By hand",
                 [
-                    "the Ed25519 signature of the checkpoint (C2SP signed-note) was checked with the public key above;",
+                    "the Ed25519 signature of the checkpoint (C2SP signed-note) was "
+                    + ("checked with the public key above;" if proved.verifier else "not checked: that takes `--key`;"),
                     "the RFC 9162 inclusion proof leads from the leaf to the signed root;",
                     "the leaf is the salted SHA-256 commitment to all that stands on this sheet.",
                 ],

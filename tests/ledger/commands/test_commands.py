@@ -79,7 +79,10 @@ async def test_files_that_are_not_what_they_should_be(folder: Path, run: Run) ->
 
 async def test_a_sheet_without_a_key_says_that_it_proves_nothing(folder: Path, run: Run) -> None:
     assert run("ledger", "show", folder / "receipt") == 0
-    assert "unverified: no public key was given" in " ".join(run.out.split())
+    words = " ".join(run.out.split())
+    assert "unverified: no public key was given" in words
+    assert "(C2SP signed-note) was not checked: that takes `--key`;" in words
+    assert "public key above" not in words
     text = (folder / "receipt").read_text()
     (folder / "other").write_text(text.replace("index 0", "index 1", 1) if "index 0\n" in text else text[:-40])
     assert run("ledger", "show", folder / "other") == 1
@@ -100,6 +103,7 @@ async def test_the_sheet_as_text(folder: Path, run: Run) -> None:
         "byte for byte what was disclosed",
     ):
         assert said in run.out
+    assert "(C2SP signed-note) was checked with the public key above;" in " ".join(run.out.split())
     assert "display-ended" not in run.out
     assert "m.ivanova" not in run.out
 
