@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -81,7 +82,7 @@ class Api:
         ]
         scope: Message = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "https",
-            "path": place, "raw_path": place.encode(), "query_string": query.encode(), "root_path": "",
+            "path": unquote(place), "raw_path": place.encode(), "query_string": query.encode(), "root_path": "",
             "headers": headers, "client": client, "server": ("pages", None), "extensions": {},
         }  # fmt: skip
         sent, told = iter([{"type": "http.request", "body": body, "more_body": False}]), _Told()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -48,6 +49,8 @@ SENTENCES: Mapping[str, str] = {
     "your objection to it was not decided in time": "objection_late",
 }
 """Each sentence of the API, with the name of its text."""
+AT_COUNTER, REFUSED = "at its counter: ", "refused: "
+"""How what a department did for somebody begins, and what was refused."""
 TASKS: Mapping[str, str] = {
     "delete it, and use it no more": "delete",
     "use what it was corrected to": "update",
@@ -56,6 +59,11 @@ TASKS: Mapping[str, str] = {
 }
 """What a recall asks, as the API says it."""
 _RECORD = re.compile(r"(?P<dataset>[a-z][a-z0-9-]*)/(?P<id>[^@]+)(?:@(?P<version>.+))?")
+
+
+def own_look(look: Mapping[str, Any]) -> bool:
+    """Whether somebody looked at what is held about themselves: not what a department's counter did in their name."""
+    return look["what"] == "OWN" and not look["outcome"].startswith((AT_COUNTER, REFUSED))
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:

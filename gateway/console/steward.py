@@ -90,7 +90,9 @@ async def matter(visit: Visit) -> Response:
 async def deciding(visit: Visit, wrong: Wrong) -> Response:
     """The form that decides one, with what is wrong with it."""
     found = await _found(visit)
-    return await visit.missing("/console/matters") if found is None else await _shown(visit, found, wrong)
+    if found is None:
+        return await visit.missing("/console/matters", "refused.not_waiting")
+    return await _shown(visit, found, wrong)
 
 
 async def decide(visit: Visit) -> Response:
@@ -109,7 +111,7 @@ async def decide(visit: Visit) -> Response:
         return await visit.go("/console/matters", said, done)
     found = await _found(visit)
     if found is None:
-        return await visit.missing("/console/matters")
+        return await visit.missing("/console/matters", "refused.not_waiting")
     if wrong or visit.field("change") == "yes":
         return await _shown(visit, found, wrong)
     given = {"kind": found["kind"], "outcome": outcome, "reason": reason}

@@ -6,6 +6,7 @@ a form only where it is theirs, and tells each refusal of the API as a page.
 
 from __future__ import annotations
 
+import datetime
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
@@ -135,6 +136,11 @@ class Visit:
     @property
     def fresh(self) -> bool:
         """Whether they showed just now who they are."""
+    @property
+    def today(self) -> datetime.date:
+        """The day that the clocks of the place show."""
+        return self.words.here(datetime.datetime.fromtimestamp(self.parts.now(), datetime.UTC)).date()
+
         return self.session.fresh(self.parts.now())
 
     async def page(self, template: str, room: str = "", status: int = 200, **values: Any) -> Response:
@@ -148,9 +154,9 @@ class Visit:
         await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
         return away(self.parts.pages.url(path))
 
-    async def missing(self, back: str) -> Response:
-        """There is nothing here that is theirs to see."""
-        text = self.words("refused.MATTER_NOT_FOUND")
+    async def missing(self, back: str, text: str = "refused.MATTER_NOT_FOUND") -> Response:
+        """There is nothing here that is theirs to see; `text` names what is shown about that."""
+        text = self.words(text)
         return await self.page(
             "refused.html", status=404, why="api", text=text, quoted="", back=back, written=self.field("reason")
         )
@@ -239,7 +245,11 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
             if found is None:
                 large = _is_large(request, most)
                 told, code = ("large", 413) if large else ("form", 403)
-                return await framed(parts, "refused.html", session, "", code, request, why=told, quoted="")
+                back, typed = _back(parts, request), getattr(request.state, "typed", {})
+                return await framed(
+                    parts, "refused.html", session, "", code, request, why=told, quoted="", back=back,
+                    written=(typed.get("reason") or [""])[0],
+                )  # fmt: skip
             form = found
         elif session.kept is not None and session.kept.path == _path(parts, request):
             form, session.kept, session.said = session.kept.fields, None, session.said or {"text": "again.kept"}
@@ -285,18 +295,19 @@ async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[s
 
 
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:
+    request.state.typed = fields or {}
     """A refusal of the API, as a page."""
     if refused.code == "UNAUTHENTICATED":  # the token is over, and the session with it
-        kept = visit.form(_back(visit)) if visit.request.method == "POST" else None
+        kept = visit.form(_back(visit.parts, visit.request)) if visit.request.method == "POST" else None
         await visit.parts.sessions.close(guarding.held(visit.request.headers, COOKIE), visit.session, kept)
         return away(visit.parts.pages.url(f"/login?next={quote(_here(visit.request))}"))
     if refused.reason == "SIGN_IN":
-        return await visit.again(_back(visit))
+        return await visit.again(_back(visit.parts, visit.request))
     if refused.reason == "ARGUMENT" and visit.request.method == "GET":  # such as a cursor that is none
         return await visit.page("refused.html", status=404, why="page", quoted="")
     return await visit.page(
         "refused.html", status=status(refused), why="api", text=why(visit, refused),
-        quoted=str(refused.more.get("id", "")), back=_back(visit), written=visit.field("reason"),
+        quoted=str(refused.more.get("id", "")), back=_back(visit.parts, visit.request), written=visit.field("reason"),
     )  # fmt: skip
 
 
@@ -317,7 +328,7 @@ async def _held(parts: Parts, request: Request, word: str, most: int) -> None:
     form = None if over is None else await own_form(parts, request, over, most)
     if over is not None and form is not None:
         visit = Visit(parts, request, over, form)
-        await parts.sessions.close(word, over, visit.form(_back(visit)))
+        await parts.sessions.close(word, over, visit.form(_back(visit.parts, visit.request)))
 
 
 def _path(parts: Parts, request: Request) -> str:
@@ -336,5 +347,5 @@ def _here(request: Request) -> str:
     return guarding.local_path(sent_from.path + (f"?{sent_from.query}" if sent_from.query else ""), "/")
 
 
-def _back(visit: Visit) -> str:
-    return _here(visit.request).removeprefix(visit.parts.pages.base) or "/"
+def _back(parts: Parts, request: Request) -> str:
+    return _here(request).removeprefix(parts.pages.base) or "/"

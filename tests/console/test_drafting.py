@@ -266,7 +266,8 @@ def test_a_file_is_taken_away_and_a_draft_let_go(officer: Visitor) -> None:
     shown = officer.get(place)
     assert "Taken away" in shown.text
     assert f"name={RULE}" not in shown.text
-    named = officer.post(f"{place}/file", {"name": "../../etc/passwd", "text": "x", "seen": ""}, shown)
-    assert (named.status_code, "is no file of a rule set" in named.text) == (422, True)
+    for name in ("../../etc/passwd", "rules/ünï.cedar", "rules/a%2e b.cedar"):
+        named = officer.post(f"{place}/file", {"name": name, "text": "x", "seen": ""}, shown)
+        assert (named.status_code, f"`{name}` is no file of a rule set" in named.text) == (422, True), name
     officer.post(f"{place}/discard", {}, shown)
     assert officer.get(place).status_code == 404

@@ -71,6 +71,10 @@ def test_a_subject_objects_a_steward_decides_and_the_subject_sees_it(subject: Vi
     entered = steward.post(f"/console/matters/{id_}", {**given, "checked": "yes"}, check)
     assert entered.headers["location"] == "/console/matters"
     assert "Your decision was entered." in steward.get("/console/matters").text
+    assert "Answer due" in matter.text
+    closed = steward.get(f"/console/matters/{id_}?state=DECIDED").text
+    assert "Answer due" not in closed  # nothing is due any more
+    assert "No, refuse it" in closed
     late = steward.post(f"/console/matters/{id_}", {**given, "checked": "yes"}, check)
     assert late.status_code == 409
     assert "That is not possible any more" in late.text
@@ -175,6 +179,14 @@ def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     assert "<script" not in page.text
 
 
+AT_COUNTER = """
+mutation Give($behalf: OnBehalfInput!, $requester: RequesterInput!, $until: Date!) {
+  grantConsent(
+    onBehalf: $behalf, requester: $requester, purpose: SUBSIDY_ASSESSMENT, until: $until,
+    fields: [{dataset: "income-statements", fields: ["year"]}]
+  ) { id }
+}
+"""
 ASK = """
 mutation Ask($subject: IdentifierInput!, $fields: [ConsentFieldsInput!]!, $until: Date!, $words: String!) {
   requestConsent(subject: $subject, purpose: SUBSIDY_ASSESSMENT, fields: $fields, until: $until, words: $words) { id }
@@ -202,6 +214,10 @@ def test_a_subject_agrees_item_by_item_and_takes_it_back(world: World) -> None:
     nothing = visitor.post(place, {"answer": "agree", "until": until}, form)
     assert nothing.status_code == 422
     assert "Tick what may be seen, or refuse" in nothing.text
+    ticked = f"income-statements.{names[0]}"
+    endless = visitor.post(place, {"answer": "agree", "until": "", "fields": ticked}, form)
+    assert endless.status_code == 422  # an emptied day is no consent until the latest
+    assert "Enter the last day on which it may be seen" in endless.text
     later = visitor.post(
         place, {"answer": "agree", "until": "2099-01-01", "fields": f"income-statements.{names[0]}"}, form
     )
@@ -214,9 +230,26 @@ def test_a_subject_agrees_item_by_item_and_takes_it_back(world: World) -> None:
     (way,) = re.findall(r'action="(/my/consents/[0-9a-f]+/revoke)"', page.text)
     stranger = other(visitor, "subject")
     assert stranger.get(place).status_code == 404
+    assert "It was answered or taken back meanwhile, or is for others." in visitor.get(place).text
     assert stranger.post(way, {}, stranger.get("/my/keeping")).status_code == 404
     assert visitor.post(way, {}, page).status_code == 303
     assert "Taken back on" in visitor.get("/my/consents").text
+
+
+def test_what_a_counter_did_in_somebodys_name_is_told_as_the_counters(world: World) -> None:
+    given = {
+        "behalf": {"subject": world.subject("person_with_consent"), "proof": "identity card"},
+        "requester": {"issuer": world.told["issuer"], "client": "labour-office"},
+        "until": (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=20)).isoformat(),
+    }  # fmt: skip
+    told = world.ask("tax-stewards", AT_COUNTER, given, official="t.weber", scope="counter")
+    assert not told.errors, told.errors
+    visitor = Visitor(dict(world.told))
+    visitor.sign_in("subject")
+    for path in ("/my/", "/my/looked", "/my/copy/print"):
+        assert "Tax Service: gave a consent for you, at its counter" in visitor.get(path).text, path
+    way = f"/my/consents/{told.data['grantConsent']['id']}/revoke"
+    assert visitor.post(way, {}, visitor.get("/my/consents")).status_code == 303
 
 
 def _fields(world: World, dataset: str) -> list[dict[str, str]]:

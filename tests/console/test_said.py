@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.acts.subject import history
 from gateway.acts.subject.held import FROM_OTHERS
+from gateway.console.my.looked import runs
 from gateway.console.names import Named, Names
-from gateway.console.said import Said
+from gateway.console.said import AT_COUNTER, Said, own_look
 from gateway.rules.load import load
 from gateway.texts import words
 from gateway.texts.words import Words
@@ -60,6 +62,28 @@ def test_a_record_is_called_by_its_kind(names: Names) -> None:
     assert told.record("tax-arrears/TA-1") == "Notices of tax arrears, TA-1"
     assert told.first("answered") == "Answered"
     assert told.record("<b>") == "&lt;b&gt;"
+
+
+def look(what: str, outcome: str) -> dict[str, Any]:
+    return {"what": what, "outcome": outcome}
+
+
+def test_what_a_counter_did_is_no_look_of_ones_own() -> None:
+    assert own_look(look("OWN", "answered"))
+    for each in history._AT_COUNTER.values():
+        assert not own_look(look("OWN", AT_COUNTER + each))
+    assert not own_look(look("OWN", "refused: QUOTA_EXCEEDED"))
+    assert not own_look(look("INQUIRY", "answered"))
+
+
+def test_own_looks_that_follow_each_other_are_one() -> None:
+    mine, theirs = look("OWN", "answered"), look("INQUIRY", "answered")
+    counter = look("OWN", "at its counter: gave a consent for you")
+    last = look("OWN", "answered in part: a department was out of reach")
+    assert runs([mine, mine, last, theirs, mine, counter, counter]) == [
+        (mine, 3, last), (theirs, 1, theirs), (mine, 1, mine), (counter, 1, counter), (counter, 1, counter),
+    ]  # fmt: skip
+    assert runs([]) == []
 
 
 def test_a_finding_names_the_authority(names: Names) -> None:

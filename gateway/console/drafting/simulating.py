@@ -21,7 +21,7 @@ async def simulation(visit: Visit) -> Response:
     """How the last one goes, and the form for another."""
     if visit.has("since"):
         return await form(visit, [])
-    today = datetime.datetime.fromtimestamp(visit.parts.now(), datetime.UTC).date()
+    today = visit.today
     filled = {"since": (today - USUAL).isoformat(), "through": today.isoformat(), "reason": ""}
     return await _page(visit, filled, [])
 

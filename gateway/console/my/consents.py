@@ -35,7 +35,7 @@ async def consents(visit: Visit) -> Response:
     me = (await visit.ask(_CONSENTS)).data["me"]
     waiting = [each for each in me["consentRequests"] if each["state"] == "OPEN"]
     return await visit.page(
-        "my/consents.html", "my.consents", waiting=waiting, given=me["consents"],
+        "my/consents.html", "my.consents", waiting=waiting, given=me["consents"], today=visit.today.isoformat(),
         waits=len(waiting), waits_at="/my/consents",
     )  # fmt: skip
 
@@ -48,14 +48,16 @@ async def request(visit: Visit) -> Response:
 async def asked(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
     """The form of a request, as it was sent, with what is wrong with it."""
     found = await _found(visit)
-    return await visit.missing("/my/consents") if found is None else await _asked(visit, found, wrong)
+    if found is None:
+        return await visit.missing("/my/consents", "refused.not_waiting")
+    return await _asked(visit, found, wrong)
 
 
 async def answer(visit: Visit) -> Response:
     """The answer to a request: agree to what is ticked, or refuse."""
     found = await _found(visit)
     if found is None:
-        return await visit.missing("/my/consents")
+        return await visit.missing("/my/consents", "refused.not_waiting")
     if visit.field("answer") == "decline":
         done = await visit.ask(_DECLINE, id=found["id"])
         return await visit.go("/my/consents", "done.declined", done)
@@ -68,8 +70,10 @@ async def answer(visit: Visit) -> Response:
     wrong: list[tuple[str, Any]] = []
     if not fields:
         wrong.append(("fields", visit.words("consents.none_ticked")))
-    until = visit.field("until") or found["until"]
-    if not _within(until, found["until"]):
+    until = visit.field("until")
+    if not until:
+        wrong.append(("until", visit.words("consents.no_until")))
+    elif not _within(until, found["until"]):
         wrong.append(("until", visit.words("consents.too_late", day=visit.words.day(found["until"]))))
     if wrong:
         return await _asked(visit, found, wrong)
@@ -95,7 +99,8 @@ async def _found(visit: Visit) -> Any:
 
 
 async def _asked(visit: Visit, found: Any, wrong: list[tuple[str, Any]]) -> Response:
-    filled = {"ticked": set(visit.fields("fields")), "until": visit.field("until") or found["until"]}
+    until = visit.field("until") if visit.has("until") else found["until"]
+    filled = {"ticked": set(visit.fields("fields")), "until": until}
     status = 422 if wrong else 200
     return await visit.page("my/request.html", "my.consents", status, asked=found, filled=filled, wrong=wrong)
 

@@ -8,11 +8,11 @@ import msgspec
 from starlette.responses import Response
 
 from gateway.console.guarding import HEADERS
-from gateway.console.my.looked import LOOK
+from gateway.console.my.looked import LOOK, runs
 from gateway.console.visiting import Visit
 
 MOST_PAGES = 100
-"""Pages of the history in a copy; what is older is said to be left out."""
+"""Pages of the history in a copy; a copy with more says that it ends there."""
 _RECORD = "id version dataset source document effective displayUntil disputed mitigation"
 _ALL = f"""
 query Copy {{
@@ -57,7 +57,8 @@ async def as_json(visit: Visit) -> Response:
 
 async def as_pages(visit: Visit) -> Response:
     """All of it, to print."""
-    return await visit.page("my/print.html", "my.copy", me=await _everything(visit))
+    me = await _everything(visit)
+    return await visit.page("my/print.html", "my.copy", me=me, looks=runs(me["accessHistory"]["items"]))
 
 
 async def _everything(visit: Visit) -> dict[str, Any]:

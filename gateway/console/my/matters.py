@@ -116,14 +116,13 @@ def _checked(visit: Visit) -> tuple[list[tuple[str, Any]], list[dict[str, str]]]
             wrong.append((name, visit.words(f"filing.no_{name}")))
     if "date" in paper and not is_day(paper["date"]):
         wrong.append(("date", visit.words("filing.no_day")))
-    elif "date" in paper and not _past(paper["date"], visit.parts.now()):
+    elif "date" in paper and not _past(paper["date"], visit.today):
         wrong.append(("date", visit.words("filing.future")))
     return wrong, [paper]
 
 
-def _past(day: str, now: float) -> bool:
-    latest = datetime.datetime.fromtimestamp(now, datetime.UTC).date() + datetime.timedelta(days=1)
-    return datetime.date.fromisoformat(day) <= latest
+def _past(day: str, today: datetime.date) -> bool:
+    return datetime.date.fromisoformat(day) <= today
 
 
 async def objection(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:

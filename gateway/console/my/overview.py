@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from gateway.console.said import own_look
 from gateway.console.visiting import Visit
 
 _OVERVIEW = """
@@ -20,14 +21,17 @@ query Overview {
         values { field title value } withheldFromOthers restorableFrom
       }
     }
-    accessHistory(first: 3) { items { at what department title outcome fields } }
+    accessHistory(first: 50) { items { at what department title outcome fields } next }
     consents { id until revoked requester { department } title }
     consentRequests { id state title requester { department } }
-    matters { id kind state dataset due overdue provisional filed }
+    matters { id kind state dataset record due overdue provisional filed }
     optOuts { dataset optedOut }
   }
 }
 """
+
+SHOWN = 3
+"""Looks of others on the first page."""
 
 
 async def overview(visit: Visit) -> Response:
@@ -36,9 +40,11 @@ async def overview(visit: Visit) -> Response:
     departments: dict[str, list[Any]] = {}
     for each in me["datasets"]:
         departments.setdefault(each["dataset"]["department"], []).append(each)
+    others = [each for each in me["accessHistory"]["items"] if not own_look(each)]
     waiting = [each for each in me["consentRequests"] if each["state"] == "OPEN"]
     open_matters = [each for each in me["matters"] if each["state"] in ("OPEN", "AWAITS_CONFIRMATION")]
     return await visit.page(
         "my/overview.html", "my.overview", me=me, departments=departments, waiting=waiting,
+        looks=others[:SHOWN], today=visit.today.isoformat(),
         matters=sorted(open_matters, key=lambda each: each["due"]), waits=len(waiting), waits_at="/my/consents",
     )  # fmt: skip

@@ -63,7 +63,7 @@ async def form(visit: Visit, wrong: Wrong) -> Response:
     """The form by which the end of one is asked for, with what is wrong with it."""
     found = await _found(visit, visit.typed("after"))
     if found is None:
-        return await visit.missing(_PATH)
+        return await visit.missing(_PATH, "refused.not_waiting")
     filled = {name: visit.typed(name) for name in ("reason", "after")}
     return await visit.page(
         "watching/suspension.html", _ROOM, 422 if wrong else 200, each=found, filled=filled, wrong=wrong
@@ -82,7 +82,7 @@ async def end(visit: Visit) -> Response:
         return await form(visit, [] if reason else [("reason", visit.words("suspensions.no_reason"))])
     found = await _found(visit, after)
     if found is None:
-        return await visit.missing(_PATH)
+        return await visit.missing(_PATH, "refused.not_waiting")
     return await visit.page("watching/suspension_check.html", _ROOM, each=found, reason=reason, after=after)
 
 
