@@ -41,12 +41,21 @@ class Kept(msgspec.Struct):
     fields: dict[str, list[str]]
 
 
+class Done(msgspec.Struct):
+    """What a form did: the form's digest, when, where it led, and what was shown there."""
+
+    form: str
+    at: float
+    place: str
+    said: dict[str, str]
+
+
 class Session(msgspec.Struct):
     """What is known of somebody signed in. Times are seconds since the epoch.
 
     `login` names the way in which they signed in. `scopes` are the token's. `auth_time` is when they last showed who
     they are, 0 where the issuer does not say. `csrf` stands in each form. `said` is what the next page tells once.
-    `kept` is a form to be shown again.
+    `kept` is a form to be shown again, `done` what the last form did that something came of.
     """
 
     login: str
@@ -59,6 +68,7 @@ class Session(msgspec.Struct):
     csrf: str
     said: dict[str, str] | None = None
     kept: Kept | None = None
+    done: Done | None = None
 
     def fresh(self, now: float) -> bool:
         """Whether they showed just now who they are."""

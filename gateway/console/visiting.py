@@ -22,7 +22,8 @@ from gateway.console import guarding
 from gateway.console.calling import Answered, Api, ApiRefused
 from gateway.console.guarding import COOKIE, HEADERS
 from gateway.console.rendering import Pages
-from gateway.console.sessions import Kept, Session, Sessions
+from gateway.console.repeating import Turns, digest, done_before
+from gateway.console.sessions import Done, Kept, Session, Sessions
 from gateway.errors import BodyRefused
 
 MOST_FORM, MOST_FIELDS = 64 * 1024, 400
@@ -93,6 +94,7 @@ class Parts:
     ) -> None:
         self.pages, self.sessions, self.api, self.now, self.origin = pages, sessions, api, now, origin
         self.defect, self.department = defect, department
+        self.turns = Turns()
 
 
 class Visit:
@@ -102,6 +104,7 @@ class Visit:
         self.parts, self.request, self.session = parts, request, session
         self.words = parts.pages.words
         self._form = form
+        self._sent = ""
 
     async def ask(self, document: str, **variables: Any) -> Answered:
         """What the API answers to this person; raises `ApiRefused`."""
@@ -134,13 +137,13 @@ class Visit:
         return list(self._form.get(name, ()))
 
     @property
-    def fresh(self) -> bool:
-        """Whether they showed just now who they are."""
-    @property
     def today(self) -> datetime.date:
         """The day that the clocks of the place show."""
         return self.words.here(datetime.datetime.fromtimestamp(self.parts.now(), datetime.UTC)).date()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether they showed just now who they are."""
         return self.session.fresh(self.parts.now())
 
     async def page(self, template: str, room: str = "", status: int = 200, **values: Any) -> Response:
@@ -151,6 +154,23 @@ class Visit:
         """Lead on to a page of ours, which shows what was `done` with its receipt: `said` names the text."""
         receipt = str((done.act or {}).get("receipt") or "")
         self.session.said = {"text": said, "receipt": receipt, **words}
+        self.session.done = Done(self._sent, self.parts.now(), path, self.session.said)
+        return await self._led(path)
+
+    async def once(self, room: Room) -> Response:
+        """The answer to a form; where the same was sent just before, the page that it led to."""
+        word = guarding.held(self.request.headers, COOKIE)
+        self._sent = digest(str(self.request.url), self._form)
+        async with self.parts.turns.of(word, self._sent) as waited:
+            if waited:  # what the one before did stands in the session
+                self.session = await self.parts.sessions.found(word) or self.session
+            before = done_before(self.session, self._sent, self.parts.now())
+            if before is None:
+                return await _answered(self, room)
+            self.session.said = before.said
+            return await self._led(before.place)
+
+    async def _led(self, path: str) -> Response:
         await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
         return away(self.parts.pages.url(path))
 
@@ -254,12 +274,17 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
         elif session.kept is not None and session.kept.path == _path(parts, request):
             form, session.kept, session.said = session.kept.fields, None, session.said or {"text": "again.kept"}
         visit = Visit(parts, request, session, form)
-        try:
-            return await room(visit)
-        except ApiRefused as refused:
-            return await _refused(visit, refused)
+        return await (_answered(visit, room) if request.method in ("GET", "HEAD") else visit.once(room))
 
     return safely(parts, route)
+
+
+async def _answered(visit: Visit, room: Room) -> Response:
+    """The room's page; where the API refuses, a page about that."""
+    try:
+        return await room(visit)
+    except ApiRefused as refused:
+        return await _refused(visit, refused)
 
 
 async def own_form(
@@ -270,6 +295,7 @@ async def own_form(
         return None
     fields = await read_form(request, most)
     given = {name: values[0] for name, values in (fields or {}).items()}
+    request.state.typed = fields or {}
     return fields if fields is not None and guarding.is_theirs(session, given) else None
 
 
@@ -295,7 +321,6 @@ async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[s
 
 
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:
-    request.state.typed = fields or {}
     """A refusal of the API, as a page."""
     if refused.code == "UNAUTHENTICATED":  # the token is over, and the session with it
         kept = visit.form(_back(visit.parts, visit.request)) if visit.request.method == "POST" else None

@@ -125,7 +125,7 @@ def test_what_is_not_agreed_to_is_said_at_each_field(policies: World, visitor: V
     page = visitor.get(f"/console/proposals/{id_}").text
     assert "You approved the proposal." in page
     assert "You approved it. One person approves once." in page
-    again = visitor.post(place, {**good, "read": "yes", "do": "approve"}, check)
+    again = visitor.post(place, {**good, "reason": "Again.", "read": "yes", "do": "approve"}, check)
     assert (again.status_code, "one person approves once" in again.text) == (403, True)
 
 
