@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway.console.clock import Term
 from gateway.console.guarding import HEADERS
 from gateway.console.names import Names
-from gateway.console.said import Said, own_look
+from gateway.console.said import Said, own_look, unreleased
 from gateway.texts.words import Words
 
 _HERE = Path(__file__).parent
@@ -64,7 +64,7 @@ class Pages:
         said = Said(words, names)
         self._environment.filters |= {"said": said, "said_first": said.first, "record": said.record}
         self._environment.filters["officer"] = names.officer
-        self._environment.tests["own_look"] = own_look
+        self._environment.tests |= {"own_look": own_look, "unreleased": unreleased}
         self._environment.globals |= {
             "w": words,
             "names": names,

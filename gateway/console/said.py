@@ -49,8 +49,8 @@ SENTENCES: Mapping[str, str] = {
     "your objection to it was not decided in time": "objection_late",
 }
 """Each sentence of the API, with the name of its text."""
-AT_COUNTER, REFUSED = "at its counter: ", "refused: "
-"""How what a department did for somebody begins, and what was refused."""
+AT_COUNTER, REFUSED, UNRELEASED = "at its counter: ", "refused: ", "not released: "
+"""How it begins what a department did for somebody, what was refused, and what nobody received."""
 TASKS: Mapping[str, str] = {
     "delete it, and use it no more": "delete",
     "use what it was corrected to": "update",
@@ -64,6 +64,11 @@ _RECORD = re.compile(r"(?P<dataset>[a-z][a-z0-9-]*)/(?P<id>[^@]+)(?:@(?P<version
 def own_look(look: Mapping[str, Any]) -> bool:
     """Whether somebody looked at what is held about themselves: not what a department's counter did in their name."""
     return look["what"] == "OWN" and not look["outcome"].startswith((AT_COUNTER, REFUSED))
+
+
+def unreleased(look: Mapping[str, Any]) -> bool:
+    """Whether nobody received the answer to an inquiry."""
+    return look["what"] == "INQUIRY" and bool(look["outcome"].startswith(UNRELEASED))
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:

@@ -51,6 +51,7 @@ mutation Report(
 }
 """
 _REPORTED = ("scheme", "value", "dataset", "record", "version", "event", "new_version", "reason")
+_AWAITING = "/console/matters?state=AWAITS_CONFIRMATION"
 _BY_KIND = {"OBJECTION": "decideObjection", "RESTORATION": "decideRestoration"}
 
 
@@ -121,7 +122,7 @@ async def decide(visit: Visit) -> Response:
 
 async def confirm_matter(visit: Visit) -> Response:
     """Confirm what a colleague decided."""
-    return await _confirm(visit, "/console/matters")
+    return await _confirm(visit, "/console/matters", _AWAITING)
 
 
 async def changes(visit: Visit) -> Response:
@@ -137,12 +138,12 @@ async def declining_change(visit: Visit, wrong: Wrong) -> Response:
 
 async def confirm_change(visit: Visit) -> Response:
     """Confirm what a colleague reported."""
-    return await _confirm(visit, "/console/changes")
+    return await _confirm(visit, "/console/changes", "/console/changes")
 
 
 async def decline_matter(visit: Visit) -> Response:
     """Turn down what a colleague decided."""
-    return await _decline(visit, "/console/matters?state=AWAITS_CONFIRMATION")
+    return await _decline(visit, _AWAITING)
 
 
 async def decline_change(visit: Visit) -> Response:
@@ -186,9 +187,10 @@ async def report(visit: Visit) -> Response:
     return await visit.go("/console/changes", "done.reported_awaits" if waits else "done.reported", done)
 
 
-async def _confirm(visit: Visit, back: str) -> Response:
+async def _confirm(visit: Visit, back: str, here: str) -> Response:
+    """Confirm it and go `back`; `here` is the list with the button, for whoever has to sign in again first."""
     if not visit.fresh:
-        return await visit.again(back)
+        return await visit.again(here)
     done = await visit.ask(_CONFIRM, id=visit.request.path_params["id"])
     return await visit.go(back, "done.confirmed", done)
 

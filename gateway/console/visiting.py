@@ -190,9 +190,10 @@ class Visit:
         way = f"/login/{quote(self.session.login)}?fresh=1&login_hint={hint}&next={quote(next_)}"
         return await self.page("again.html", status=403, way=self.parts.pages.url(way))
 
-    def form(self, path: str) -> Kept:
-        """What was typed, for the page at a path."""
-        return Kept(path.partition("?")[0], {name: value for name, value in self._form.items() if name != "csrf"})
+    def form(self, path: str) -> Kept | None:
+        """What was typed, for the page at a path; None of a button alone."""
+        typed = {name: value for name, value in self._form.items() if name != "csrf"}
+        return Kept(path.partition("?")[0], typed) if typed else None
 
 
 Room = Callable[[Visit], Awaitable[Response]]

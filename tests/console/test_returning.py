@@ -170,6 +170,18 @@ def test_what_was_typed_is_there_after_showing_again_who_one_is(
     assert {name: shown[name] for name in given} == {name: [value] for name, value in given.items()}
 
 
+@pytest.mark.parametrize("place", ["/console/changes", "/console/matters?state=AWAITS_CONFIRMATION"])
+def test_of_a_button_alone_nothing_is_said_to_be_kept(world: World, visitor: Visitor, place: str) -> None:
+    visitor.sign_in("second-steward")
+    page = visitor.get(place)
+    aged.stale(world, visitor)
+    refused = visitor.post(f"{place.partition('?')[0]}/{'0' * 32}/confirm", {}, page)
+    assert (refused.status_code, "What you wrote" in refused.text) == (403, False)
+    back = again(visitor, refused)
+    assert str(back.request.url).endswith(place)
+    assert "What you wrote" not in back.text
+
+
 PLACE = "/my/object?dataset=income-statements&record=IS-P00000-1"
 
 

@@ -11,7 +11,7 @@ from gateway.acts.subject import history
 from gateway.acts.subject.held import FROM_OTHERS
 from gateway.console.my.looked import runs
 from gateway.console.names import Named, Names
-from gateway.console.said import AT_COUNTER, Said, own_look
+from gateway.console.said import AT_COUNTER, Said, own_look, unreleased
 from gateway.rules.load import load
 from gateway.texts import words
 from gateway.texts.words import Words
@@ -74,6 +74,13 @@ def test_what_a_counter_did_is_no_look_of_ones_own() -> None:
         assert not own_look(look("OWN", AT_COUNTER + each))
     assert not own_look(look("OWN", "refused: QUOTA_EXCEEDED"))
     assert not own_look(look("INQUIRY", "answered"))
+
+
+def test_an_answer_that_nobody_received_is_no_look() -> None:
+    (sentence,) = (each for each in SENTENCES if each.startswith("not released"))
+    assert unreleased(look("INQUIRY", sentence))
+    assert not unreleased(look("INQUIRY", "answered"))
+    assert not unreleased(look("OWN", sentence))
 
 
 def test_own_looks_that_follow_each_other_are_one() -> None:
