@@ -59,9 +59,9 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
             declaration = journey.retries.named(declaration, asked)
             entry.declaration, entry.subjects = declaration, bound.subjects
             purpose = serving.purpose(declaration.purpose)
+            if purpose.secrecy_max is not None:  # before anything can refuse it: a refusal is as secret
+                entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.stamp())
             authenticator.check_scope(requester, serving.datasets, bound.others)
-            if purpose.secrecy_max is not None:
-                entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.now())
             steps.done("plan")
 
             telling = by_document(journey, serving, plan, bound, requester, asked)

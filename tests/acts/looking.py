@@ -79,14 +79,14 @@ class Looking:
 
     def looked(
         self, *subjects: Subject, client: str = "market-regulator", purpose: str = "LICENCE_RENEWAL",
-        selected: str = "businessLicences { number }", secret: bool = False, **ports: Any,
+        selected: str = "businessLicences { number }", secret: bool = False, who: Requester | None = None, **ports: Any,
     ) -> Reply:  # fmt: skip
         """Somebody asks about organisations; `secret`: its purpose lets them be told of it later."""
         ports["serving"] = lambda: self._keeping(purpose) if secret else self.world.serving
         ids = [{"scheme": each.scheme, "value": each.value} for each in subjects]
         asked = f"organisations(ids: $ids) {{ {selected} }}"
         query = f"query($ids: [IdentifierInput!]!) @inquiry(purpose: {purpose}) {{ {asked} }}"
-        who = self.world.requester(client, official="m.ivanova")
+        who = who or self.world.requester(client, official="m.ivanova")
         return self.world.ask(Ask(who, query, {"ids": ids}), **ports)
 
     def _keeping(self, name: str) -> Any:

@@ -73,6 +73,15 @@ def test_a_refusal_of_a_secret_inquiry_is_as_secret(looking: Looking) -> None:
     assert [each["what"] for each in shown(looking, subject)["items"]] == ["REFUSAL"]
 
 
+def test_nor_does_one_show_that_is_refused_for_its_token(looking: Looking) -> None:
+    subject = held(looking.world)
+    who = looking.world.requester("market-regulator", official="m.ivanova", scopes=("openid",))
+    refused = looking.looked(subject, secret=True, who=who)
+    assert refused.codes == ["FORBIDDEN"]
+    assert shown(looking, subject)["items"] == []
+    assert refused.entries[-1].oversight.secret_until is not None
+
+
 class _Broken:
     async def read(self, *_: object) -> None:
         raise Refusal(Code.DECISION_UNAVAILABLE, "out of reach")
