@@ -1,10 +1,10 @@
 """Consent, field by field: asked for by a requester; granted, revoked and declined by the subject.
 
 Arts. 23-25, 42, 43. A consent is to one requester, for one purpose, for fields that are listed one by one as they were
-shown, through a day that is a year away at most. It is granted by the subject alone, shortly after a sign-in, and
-revoked in one step. Asking is limited: for what the law does not let the requester see without it, once at a time, and
-not again for a while after it was declined or not answered. Opting out of favourable information is here too, by Art.
-41(2).
+shown, through a day that is a year away at most. It is granted by the subject, or for it at a department's counter,
+shortly after a sign-in of who grants it, and revoked in one step. Asking is limited: for what the law does not let the
+requester see without it, once at a time, and not again for a while after it was declined or not answered. Opting out of
+favourable information is here too, by Art. 41(2).
 """
 
 from __future__ import annotations

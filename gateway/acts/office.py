@@ -143,12 +143,13 @@ class Office:
     def party(self, requester: Requester, arguments: Mapping[str, Any], *, fresh: bool = False) -> Party:
         """Whose act it is: the subject of the token, or at a counter whom `onBehalf` names.
 
-        `fresh`: only within minutes of a sign-in. Raises `Refusal`.
+        `fresh`: only within minutes of a sign-in, of whoever acts. Raises `Refusal`.
         """
         behalf = arguments.get("onBehalf")
         if behalf is not None:
             if "counter" not in requester.scopes or requester.official is None:
                 raise invalid("ARGUMENT", "`onBehalf` is for a department's official at a counter (scope `counter`)")
+            self._signed_in(requester, fresh)
             subject = inputs.identifier(self.rules.policies.catalogue, behalf["subject"])
             proof = inputs.text(behalf["proof"], "onBehalf.proof", 400)
             return Party(subject, self.actor(requester), proof)
@@ -158,11 +159,14 @@ class Office:
             )
         if PORTAL not in requester.roles:
             raise Refusal(Code.FORBIDDEN, f"subjects act through clients with the role `{PORTAL}` only")
-        if fresh and not requester.signed_in(self.now().timestamp() - SIGNED_IN_WITHIN):
-            raise invalid("SIGN_IN", "this takes a sign-in of the last 10 minutes; sign in again, then repeat it")
+        self._signed_in(requester, fresh)
         scheme, value = requester.identifier
         given = {"scheme": scheme, "value": value}
         return Party(inputs.identifier(self.rules.policies.catalogue, given), self.actor(requester))
+
+    def _signed_in(self, requester: Requester, fresh: bool) -> None:
+        if fresh and not requester.signed_in(self.now().timestamp() - SIGNED_IN_WITHIN):
+            raise invalid("SIGN_IN", "this takes a sign-in of the last 10 minutes; sign in again, then repeat it")
 
     def actor(self, requester: Requester) -> Actor:
         """The requester as one who acts; raises `Refusal` for a token that is narrowed to inquiries (RFC 9396)."""

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.base import Subject
@@ -101,6 +102,17 @@ async def test_a_consent_needs_a_sign_in_of_the_last_minutes(desk: Desk) -> None
     unknown = desk.who("citizen-portal", "self", identifier=person()[1:], person="p-1")
     assert await desk.refused(unknown, "grantConsent", **wanted()) == "SIGN_IN"
     await desk.ask(desk.subject(person(), signed_in=599), "grantConsent", **wanted())
+
+
+async def test_a_clerk_who_gives_it_for_somebody_signed_in_within_them_too(desk: Desk) -> None:
+    who = person()
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card"}
+    clerk = desk.official("tax", "t.counter", "counter")
+    for since in (None, desk.now.timestamp() - 601):
+        old = msgspec.structs.replace(clerk, auth_time=since)
+        assert await desk.refused(old, "grantConsent", **wanted(), onBehalf=behalf) == "SIGN_IN", since
+    there = msgspec.structs.replace(clerk, auth_time=desk.now.timestamp() - 599)
+    await desk.ask(there, "grantConsent", **wanted(), onBehalf=behalf)
 
 
 async def test_a_subject_acts_through_a_portal_only(desk: Desk) -> None:

@@ -32,7 +32,8 @@ class Counter:
         self.looking, self.subject = looking, new_subject("person")
         self._handlers = handlers(looking.office)
         world = looking.world
-        self.clerk = world.requester("labour-stewards", scopes=("counter",), official="l.clerk")
+        clerk = world.requester("labour-stewards", scopes=("counter",), official="l.clerk")
+        self.clerk = msgspec.structs.replace(clerk, auth_time=world.now.timestamp())
         self.until = world.today() + datetime.timedelta(days=30)
 
     async def _act(self, who: Requester, field: str, given: dict[str, Any]) -> Any:

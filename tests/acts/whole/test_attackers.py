@@ -99,7 +99,9 @@ async def _steward_alone(attack: Attack) -> None:
     assert await attack.tried(alone, "decideObjection", id=filed, **decided) == "SECOND_PERSON"
     asked = {"purpose": PURPOSE, "fields": attack.fields, "until": attack.until, "onBehalf": behalf}
     own = {"issuer": ISSUER, "client": "tax-service"}
-    assert await attack.tried(clerk, "grantConsent", requester=own, **asked) == "ARGUMENT"
+    assert await attack.tried(clerk, "grantConsent", requester=own, **asked) == "SIGN_IN"
+    there = msgspec.structs.replace(clerk, auth_time=attack.world.now.timestamp())
+    assert await attack.tried(there, "grantConsent", requester=own, **asked) == "ARGUMENT"
     # Another department's is not there for it, and a subject's own acts are no steward's.
     theirs = (await attack.act(mine, "fileObjection", **attack.about(4, "employment-contracts"))).value["id"]
     assert await attack.tried(alone, "decideObjection", id=theirs, **decided) == "MATTER_NOT_FOUND"
