@@ -6,14 +6,17 @@ by the category it declares, and by the words it uses, since a category can be l
 
 Words are matched whole, on the words of a camelCase or kebab-case name or of a title, so that `united` is not a
 `union`; a few stems that occur in no other word are matched inside a word too, so that gluing words together
-(`phonenumber`, `bloodgroup`) does not help. Pure.
+(`phonenumber`, `bloodgroup`) does not help. A word counts as it reads: what hides it from a program and not from people
+(`reliGion`, `sc0re`, `h-i-v`, letters of another alphabet or of no width) does not help either. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+from gateway.catalogue.reading import as_it_reads, digits_as_letters
 
 ORDINARY = "ordinary"
 PENALTY = "administrative-penalty"
@@ -46,10 +49,10 @@ CATEGORIES: tuple[str, ...] = (*ALLOWED, *SPECIAL)
 SCORING = "a score, rating, ranking, label or list of people"
 
 _WORDS: Mapping[str, str] = {
-    "ethnicity": "ethnicity ethnic race racial tribe tribal caste descent indigenous; national origin, skin colour, "
-    "skin color, mother tongue",
+    "ethnicity": "ethnicity ethnic race racial tribe tribal caste descent indigenous romani gypsy; "
+    "national origin, skin colour, skin color, mother tongue",
     "religion-or-belief": "religion religious faith belief creed church mosque synagogue temple denomination worship "
-    "baptism",
+    "baptism prayer atheist atheism muslim islam islamic christian christianity catholic jewish judaism hindu buddhist",
     "political-opinion": "political politics ideology ideological voter vote; party member, party membership, "
     "party affiliation",
     "union-membership": "union unionised unionized unionist unionism",
@@ -58,12 +61,14 @@ _WORDS: Mapping[str, str] = {
     "genetic": "genetic gene genome genomic genotype dna hereditary",
     "health": "health healthcare medical medicine medication illness disease sickness sick diagnosis diagnoses "
     "disability disabled patient hospital hospitalisation hospitalization vaccination vaccine pregnancy pregnant "
-    "allergy psychiatric psychological therapy prescription hiv addiction; blood type, blood group, mental state",
-    "sex-life": "sex sexual sexuality gay lesbian bisexual lgbt; gender identity",
+    "allergy psychiatric psychological therapy prescription hiv covid cancer diabetes epilepsy autism autistic "
+    "dementia abortion symptom addiction; blood type, blood group, mental state",
+    "sex-life": "sex sexual sexuality gay lesbian bisexual transgender lgbt; gender identity",
     "location-or-movement": "location geolocation gps latitude longitude coordinates geo movement whereabouts "
     "itinerary trajectory trip travel travelled tracking roaming; border crossing, current position",
     "communications-or-contacts": "communication message messaging sms email contact phone telephone mobile chat "
-    "correspondence friend follower acquaintance; call log, call record, phone call, social network, e mail",
+    "correspondence friend follower acquaintance imei imsi msisdn; call log, call record, phone call, "
+    "social network, e mail",
 }
 _STEMS: Mapping[str, str] = {
     "ethnicity": "ethnic",
@@ -77,11 +82,13 @@ _STEMS: Mapping[str, str] = {
 }
 _SCORING_WORDS = (
     "score scored scoring rating rated rank ranked ranking grade graded label labelled labeled tier reputation "
-    "trustworthiness creditworthiness list listed listing blacklist redlist greylist graylist whitelist watchlist; "
+    "trustworthiness trustworthy untrustworthy creditworthiness creditworthy "
+    "list listed listing blacklist redlist greylist graylist whitelist watchlist; "
     "trust level, risk level, risk class, credit level, credit class, star rating"
 )
 _SCORING_STEMS = "blacklist watchlist redlist creditscore creditrating socialcredit trustscore riskscore"
 
+_RUN = re.compile(r"[^\W_]+")
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 
 
@@ -93,15 +100,30 @@ def _phrases(text: str) -> list[tuple[str, ...]]:
 class _Vocabulary(NamedTuple):
     phrases: Mapping[tuple[str, ...], str]
     stems: Mapping[str, str]
+    forms: Mapping[str, str]
+    """The single words of `phrases`, and their plurals."""
 
 
-_SPECIAL_VOCABULARY = _Vocabulary(
+def _vocabulary(phrases: Mapping[tuple[str, ...], str], stems: Mapping[str, str]) -> _Vocabulary:
+    forms = {form: phrases[each] for each in phrases if len(each) == 1 for form in (each[0], *_plurals(each[0]))}
+    return _Vocabulary(phrases, stems, forms)
+
+
+def _plurals(word: str) -> Iterator[str]:
+    yield word[:-1] + "ies" if word.endswith("y") else word + "es"
+    yield word + "s"
+
+
+_SPECIAL_VOCABULARY = _vocabulary(
     {phrase: category for category, text in _WORDS.items() for phrase in _phrases(text)},
     {stem: category for category, text in _STEMS.items() for stem in text.split()},
 )
-_SCORING_VOCABULARY = _Vocabulary(
+_SCORING_VOCABULARY = _vocabulary(
     dict.fromkeys(_phrases(_SCORING_WORDS), SCORING), dict.fromkeys(_SCORING_STEMS.split(), SCORING)
 )
+
+_LONGEST = max(map(len, (*_SPECIAL_VOCABULARY.forms, *_SCORING_VOCABULARY.forms)))
+"""Letters of the longest reserved word."""
 
 
 class Match(NamedTuple):
@@ -127,7 +149,8 @@ def _singulars(word: str) -> Iterator[str]:
 
 
 def _find(text: str, vocabulary: _Vocabulary) -> Match | None:
-    words = split(text)
+    read = as_it_reads(text)
+    words = split(read)
     for start, word in enumerate(words):
         for singular in _singulars(word):
             if meaning := vocabulary.phrases.get((singular,)):
@@ -137,7 +160,32 @@ def _find(text: str, vocabulary: _Vocabulary) -> Match | None:
         for stem, meaning in vocabulary.stems.items():
             if stem in word:
                 return Match(word, meaning)
-    return None
+    return next((Match(word, vocabulary.forms[word]) for word in _hidden(read) if word in vocabulary.forms), None)
+
+
+def _hidden(text: str) -> Iterator[str]:
+    """Words that stand in a text in pieces: with capitals or digits within them, or letter by letter."""
+    letters: list[str] = []
+    for run in _RUN.findall(text):
+        for spelt in (run, *digits_as_letters(run)):
+            yield from _joined(split(spelt))
+        if len(run) == 1:
+            letters.append(run.lower())
+        else:
+            yield from _joined(letters)
+            letters = []
+    yield from _joined(letters)
+
+
+def _joined(pieces: Sequence[str]) -> Iterator[str]:
+    """What pieces that follow each other make together, as far as a reserved word goes."""
+    for start in range(len(pieces)):
+        word = ""
+        for piece in pieces[start : start + _LONGEST]:
+            word += piece
+            if len(word) > _LONGEST:
+                break
+            yield word
 
 
 def special(text: str) -> Match | None:

@@ -75,10 +75,49 @@ def test_scores_and_lists_are_found(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("reliGion", "religion"),
+        ("heAlth", "health"),
+        ("holderHEALth", "health"),
+        ("creditScOre", "score"),
+        ("blacKlist", "blacklist"),
+        ("hiV", "hiv"),
+        ("sc0re", "score"),
+        ("re1igion", "religion"),
+        ("h1vStatus", "hiv"),
+        ("h-i-v", "hiv"),
+        ("A S c o r e", "score"),
+        ("R\N{CYRILLIC SMALL LETTER IE}ligion of the holder", "religion"),
+        ("\N{CYRILLIC CAPITAL LETTER EN}\N{CYRILLIC CAPITAL LETTER IE}ALTH", "health"),
+        ("sc\N{GREEK SMALL LETTER OMICRON}re", "score"),
+        ("relig\N{LATIN SMALL LETTER DOTLESS I}on", "religion"),
+        ("Reli\N{ZERO WIDTH SPACE}gion", "religion"),
+        ("He\N{SOFT HYPHEN}alth", "health"),
+        ("He\N{HANGUL FILLER}alth", "health"),
+        ("Hea\N{COMBINING LOW LINE}lth", "health"),
+        ("H\N{LATIN SMALL LETTER E WITH ACUTE}alth", "health"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER R}ank", "rank"),
+        ("\N{LATIN SMALL LIGATURE FI}ngerprint", "fingerprint"),
+    ],
+)
+def test_a_word_counts_as_people_read_it(text: str, word: str) -> None:
+    found = words.special(text) or words.scoring(text)
+    assert found is not None
+    assert found.words == word
+
+
+def test_what_is_hidden_in_a_long_name_is_found() -> None:
+    assert words.special("aB" * 20_000) is None
+    assert words.special("aB" * 20_000 + "HeAlThS") is not None
+
+
+@pytest.mark.parametrize(
     "name",
     ["united", "reunion", "trace", "racetrack", "generation", "general", "healthy", "allocation", "relocated", "raise",
      "underscore", "frankness", "enlisted", "celebrate", "rate", "exchangeRate", "party", "registeredOn", "businessId",
-     "partyToContract", "ratio", "scope", "passage", "sexagesimal", "calling", "position"],
+     "partyToContract", "ratio", "scope", "passage", "sexagesimal", "calling", "position", "isDue",
+     "co2Emissions", "level3Value", "unIt", "a b c", "socialCreditCode", "vat0Rate"],
 )  # fmt: skip
 def test_words_that_merely_contain_them_are_not(name: str) -> None:
     assert words.special(name) is None
