@@ -21,6 +21,9 @@ from gateway.errors import Problem
 MAX_LENGTH = 64
 """No identifier is longer; keeps a pattern's cost bounded too."""
 
+_SEARCHED = ("IVAN.PETROV", "Ivan.Petrov", "ivan-petrov", "i.petrov@post.example", "+359888123456")
+"""What a scheme would find somebody by without knowing its number: a name, an address, a telephone."""
+
 _VISIBLE = re.compile(r"[!-~]+")
 _MODULE = re.compile(r"stdnum(\.[a-z][a-z0-9_]*)+")
 _LEI = re.compile(r"[0-9A-Z]{18}[0-9]{2}")
@@ -107,7 +110,20 @@ def _scheme(name: str, node: Node) -> IdentifierScheme:
             pattern = None
     if "module" not in entries and "pattern" not in entries:
         node.problem("needs `module` (of python-stdnum) or `pattern`, so that a value can be checked")
-    return IdentifierScheme(name, title, subjects, canonical(name, validate, pattern), module, pattern)
+    form = canonical(name, validate, pattern)
+    if pattern and (found := next((each for each in _SEARCHED if _takes(form, each)), None)):
+        entries["pattern"].problem(
+            f"takes `{found}`, so that people could be searched for; narrow it to what an official number looks like"
+        )
+    return IdentifierScheme(name, title, subjects, form, module, pattern)
+
+
+def _takes(form: Callable[[str], str], value: str) -> bool:
+    try:
+        form(value)
+    except ValueError:
+        return False
+    return True
 
 
 def subject_kinds(node: Node) -> tuple[SubjectKind, ...]:

@@ -142,6 +142,10 @@ def test_only_checking_modules_of_python_stdnum_are_imported(module: str, messag
         ("LEI:\n  title: L\n  subjects: [person]\n  pattern: '['", "not a regular expression", 4),
         ("LEI:\n  title: L\n  subjects: [person]\n  patern: x", "unknown key `patern` (did you mean `pattern`?)", 4),
         ("lei: {title: L, subjects: [person], pattern: x}", "in capitals", 1),
+        ("NAME: {title: N, subjects: [person], pattern: '.*'}", "takes `IVAN.PETROV`, so that people could be", 1),
+        ("NAME: {title: N, subjects: [person], pattern: '[a-z.-]+'}", "takes `ivan-petrov`", 1),
+        ("MAIL: {title: M, subjects: [person], pattern: '[a-z.]+@[a-z.]+'}", "takes `i.petrov@post.example`", 1),
+        ("CALL: {title: C, subjects: [person], pattern: '[+0-9]+'}", "takes `+359888123456`", 1),
         (
             "LEI: {title: L, subjects: [organisation], pattern: x}\nEIK: {title: E, subjects: [organisation]}",
             "`organisation` has the scheme `LEI` already",
