@@ -161,7 +161,7 @@ def _subject(dataset: Dataset, known: Known) -> Part:
     who, scheme = dataset.record.subject, dataset.record.scheme
     if who is None:
         return Said(None, 'where the record names its subject, `{scheme: ..., value: ...}`; or {not_returned: "why"}')
-    says: Part = Lines((("const", guessing.scheme_of(f"{dataset.lookup.value} {who.name}", known.schemes)),))
+    says: Part = Lines((("const", guessing.scheme_of(f"{dataset.lookup.value} {who.name}".strip(), known.schemes)),))
     if scheme is not None:
         says = _mapped(scheme)
     return Lines((("scheme", says), ("value", _mapped(who))))
