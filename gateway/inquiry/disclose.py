@@ -161,7 +161,9 @@ async def _append(
         return await ledger.append(parts.told, parts.oversight, at, by, changes, parts.subjects)
     except LedgerUnavailable as error:
         raise Refusal(
-            Code.LEDGER_UNAVAILABLE, "the ledger takes no entries now, so nothing was disclosed; ask again later"
+            Code.LEDGER_UNAVAILABLE,
+            "the ledger takes no entries now, so nothing was disclosed; ask again later",
+            retryable=True,
         ) from error
 
 

@@ -273,4 +273,5 @@ async def test_without_a_ledger_nothing_may_leave() -> None:
         with pytest.raises(Refusal) as refused:
             await attempt
         assert refused.value.code is Code.LEDGER_UNAVAILABLE
+        assert refused.value.extensions == {"retryable": True}  # as its message has it: ask again later
         assert "database" not in refused.value.message

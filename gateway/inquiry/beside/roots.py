@@ -122,7 +122,7 @@ async def _suspended(bound: Bound, known: Known) -> Suspended:
 
 def _out_of_reach() -> Refusal:
     message = "the ledger is out of reach, and with it past receipts; ask again later"
-    return Refusal(Code.LEDGER_UNAVAILABLE, message)
+    return Refusal(Code.LEDGER_UNAVAILABLE, message, retryable=True)
 
 
 def _invalid(message: str) -> Refusal:

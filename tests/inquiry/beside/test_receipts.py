@@ -244,4 +244,5 @@ def test_everybodys_are_shown_by_a_durable_view_and_not_without(log: Log, monkey
     monkeypatch.setattr(log.world.ledger, "append", away)
     reply = log.world.ask(Ask(who, twice))
     assert (reply.answer.status, reply.codes) == (503, ["LEDGER_UNAVAILABLE"])
+    assert reply.said["errors"][0]["extensions"]["retryable"] is True
     assert "data" not in reply.said
