@@ -63,20 +63,19 @@ def asked(returns: Any, description: str, **arguments: Argument) -> Any:
         """Only says which arguments there are."""
         raise LookupError("resolved by name")
 
-    types = {
-        name: Annotated[each.of, strawberry.argument(description=each.description)] for name, each in arguments.items()
-    }
-    defaults = {name: each.default for name, each in arguments.items() if may_be_null(each.of)}
-    return strawberry.field(resolver=declared(read, returns, types, defaults), description=description)
+    return strawberry.field(resolver=declared(read, returns, arguments), description=description)
 
 
-def may_be_null(of: Any) -> bool:
-    """Whether a type is one with `| None`."""
+def _may_be_null(of: Any) -> bool:
     return type(None) in getattr(of, "__args__", ())
 
 
-def declared(function: Any, returns: Any, types: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
-    """The function as one with keyword arguments of these types; those without a default must be given."""
+def declared(function: Any, returns: Any, arguments: Mapping[str, Argument]) -> Any:
+    """The function as one with these keyword arguments; those that may not be null must be given."""
+    types = {
+        name: Annotated[each.of, strawberry.argument(description=each.description)] for name, each in arguments.items()
+    }
+    defaults = {name: each.default for name, each in arguments.items() if _may_be_null(each.of)}
     parameters = [
         inspect.Parameter(
             name,

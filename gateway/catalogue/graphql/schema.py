@@ -37,7 +37,7 @@ from connectors.base import FieldType, SubjectKind
 from gateway.catalogue.describe import about, describe_dataset, describe_field
 from gateway.catalogue.graphql import shared_types as shared
 from gateway.catalogue.graphql.act_fields import MOST_ITEMS, mutation, queries
-from gateway.catalogue.graphql.making import Argument, asked, declared, list_of, made_enum, made_type, may_be_null
+from gateway.catalogue.graphql.making import Argument, asked, declared, list_of, made_enum, made_type
 from gateway.catalogue.model import Catalogue, Dataset
 
 TYPE_NAMES: Mapping[SubjectKind, str] = {"organisation": "Organisation", "person": "Person"}
@@ -191,18 +191,18 @@ def _inquiry(purpose: Any) -> Any:
         """Only says which arguments there are: the gateway reads the directive when it plans an operation."""
 
     arguments = {
-        "purpose": purpose,
-        "case": str | None,
-        "document": str | None,
-        "consent": strawberry.ID | None,
-        "reference": str | None,
-        "recall": strawberry.ID | None,
+        "purpose": Argument(purpose, "The purpose."),
+        "case": Argument(str | None, "The case, as its registry has it; mandatory where the purpose needs one."),
+        "document": Argument(str | None, "The paper that orders the inquiry; recorded, and not verified."),
+        "consent": Argument(strawberry.ID | None, "Of the subject's consents only this one counts."),
+        "reference": Argument(str | None, "Your own mark: the same question under it counts once in 10 minutes."),
+        "recall": Argument(strawberry.ID | None, "The recall whose correction is fetched; without a case."),
     }
     return strawberry.directive(
         locations=[DirectiveLocation.QUERY],
         name="inquiry",
         description="Declares what the operation is for. Exactly one on an operation that asks about subjects.",
-    )(declared(inquiry, str, arguments, {name: strawberry.UNSET for name, of in arguments.items() if may_be_null(of)}))
+    )(declared(inquiry, str, arguments))
 
 
 def _plain(schema: GraphQLSchema, rows: list[dict[str, Any]], sdl: Any) -> None:

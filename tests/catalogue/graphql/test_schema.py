@@ -142,6 +142,12 @@ def test_enums_are_made_from_the_policies(graphql: GraphQLSchema) -> None:
     assert list(scheme.values) == ["LEI", "PIN"]
 
 
+def test_each_argument_of_a_declaration_is_described(graphql: GraphQLSchema) -> None:
+    inquiry = graphql.get_directive("inquiry")
+    assert inquiry is not None
+    assert {name for name, argument in inquiry.args.items() if not argument.description} == set()
+
+
 def test_descriptions_tell_law_disclosure_nature_and_display(graphql: GraphQLSchema) -> None:
     field = graphql.type_map["Organisation"].fields["taxArrears"]  # type: ignore[attr-defined]
     for text in (
@@ -203,7 +209,7 @@ def test_it_is_a_federation_2_subgraph(schema: strawberry.federation.Schema, gra
     assert "https://specs.apollo.dev/federation/v2" in compact
     for type_name in ("Organisation", "Person"):
         assert f'type {type_name}@key(fields:"scheme value"' in compact
-    assert "directive@inquiry(purpose:Purpose!" in compact
+    assert 'directive@inquiry("""The purpose.""" purpose:Purpose!' in compact
     assert graphql.type_map["_Entity"].types == (  # type: ignore[attr-defined]
         graphql.type_map["Organisation"],
         graphql.type_map["Person"],
