@@ -30,6 +30,7 @@ from deploy.demo.supervisor import Region
 from gateway import documents, served
 from gateway.catalogue.model import Catalogue
 from tests import memory, packaged
+from tests.drawn import RANDOM, examples
 from tests.ports import free_port
 from tests.rules.policies import fewer_tests
 from tests.scanning.keeping import kept
@@ -49,8 +50,8 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=PHASES,
-    derandomize=not os.environ.get("DUTYBOUND_RANDOM"),
-    max_examples=100 if os.environ.get("DUTYBOUND_RANDOM") else 50,
+    derandomize=not RANDOM,
+    max_examples=examples(25, 100),
 )
 settings.load_profile("dutybound")
 

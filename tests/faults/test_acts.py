@@ -9,9 +9,9 @@ from tests.faults import acts
 
 
 def test_subjects_who_act_at_once_stop_no_inquiry(world: World) -> None:
-    found = acts.acts(world.region, 6, 48)
+    found = acts.acts(world.region, 4, 16)
     assert found.sound, found
-    assert (found.acts, found.inquiries) == (18, 48)
+    assert (found.acts, found.inquiries) == (12, 16)
 
 
 @pytest.mark.parametrize(

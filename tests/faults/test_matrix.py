@@ -78,7 +78,7 @@ def test_others_are_timed_beside_a_fault(scene: Kinds) -> None:
 
 
 def test_a_soak_checks_every_answer(scene: Kinds) -> None:
-    found = soak.Soak(scene).run(3.0, 1.0)
+    found = soak.Soak(scene).run(1.5, 0.5)
     assert found.answers > 20
     assert (found.wrong, found.without_entry) == (0, 0)
     assert len(found.memory) >= 3

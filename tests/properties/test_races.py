@@ -27,6 +27,7 @@ from gateway.ledger.projections.recipients import raced, recipients, sizes
 from gateway.storage.port import Store
 from gateway.storage.projections import projecting as kept
 from gateway.storage.subjects import facts
+from tests.drawn import examples
 from tests.ledger.projecting import DATASETS, SUBJECTS, Asked, enter
 from tests.ledger.support import AT, opened
 from tests.stores import store_at
@@ -139,7 +140,7 @@ async def missed(steps: list[tuple[str, int]]) -> list[tuple[int, Place]]:
             store.close()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(20, 40))
 @given(steps=STEPS)
 def test_no_disclosure_that_raced_a_change_is_missed(steps: list[tuple[str, int]]) -> None:
     assert asyncio.run(missed(steps)) == []

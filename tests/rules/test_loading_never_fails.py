@@ -15,6 +15,7 @@ from gateway.rules.decide import vocabulary
 from gateway.rules.files import calendar, purposes, requesters, rule
 from gateway.rules.files.rule import Rule
 from gateway.rules.ruleset import RuleSet
+from tests.drawn import examples
 from tests.rules.policies import ALL, SHIPPED, copy, problems, shipped
 
 PIECES = [
@@ -61,7 +62,7 @@ RULES = [held.text for held in shipped().rules.values()]
 
 
 @given(st.sampled_from(RULES).flatmap(broken))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(30, 120), deadline=None)
 def test_a_broken_rule(text: str) -> None:
     found: list[Problem] = []
     read: Rule | None = rule.parse(text, "planted.cedar", found)

@@ -15,6 +15,7 @@ from gateway.inquiry.beside import receipts
 from gateway.inquiry.types import Narrowing, Requester
 from gateway.ledger.entry import entries
 from gateway.ledger.projections.projector import Projector
+from tests.drawn import examples
 from tests.world import Ask, Reply, World, new_subject, opened
 
 CLIENT, OTHER_CLIENT = "environment-agency", "market-regulator"
@@ -144,7 +145,7 @@ def check(log: Log, made: list[Any], turns: int, readers: list[Any]) -> None:
 
 
 @given(st.lists(asked, max_size=6), st.integers(0, 6), st.lists(tokens, min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20, 40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_token_shows_its_officials_entries_as_far_as_it_reaches(
     log: Log, made: list[Any], turns: int, readers: list[Any]
 ) -> None:

@@ -16,6 +16,7 @@ from gateway.inquiry.document.acts import ACT_QUERIES
 from gateway.inquiry.document.collect import SUBJECT_ROOTS
 from gateway.inquiry.document.operation import MOST_LISTED, bound_lists
 from gateway.inquiry.plan import Bound, Planner
+from tests.drawn import examples
 from tests.world import new_subject, rule_set
 
 POLICIES = rule_set().policies
@@ -109,7 +110,7 @@ def check(operation: tuple[bool, str, dict[str, str]]) -> None:
     assert bound.act.operation.operation is (OperationType.MUTATION if mutates else OperationType.QUERY)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(25, 80), deadline=None)
 @given(operations())
 def test_an_act_is_planned_where_it_stands_alone(operation: tuple[bool, str, dict[str, str]]) -> None:
     check(operation)

@@ -26,6 +26,7 @@ from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Decision, Released, SubjectDecision
 from gateway.rules.model import Cell
+from tests.drawn import examples
 from tests.inquiry.documents import documents
 from tests.inquiry.executor import plain, root
 
@@ -171,7 +172,7 @@ def _organisations(data: st.DataObject) -> tuple[str, str]:
     return both(document, "organisation", subjects, data.draw(worlds("organisation", subjects)), variables)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(25, 50), deadline=None)
 @given(st.data())
 def test_the_projection_of_organisations_equals_the_executor(data: st.DataObject) -> None:
     ours, theirs = _organisations(data)

@@ -21,6 +21,7 @@ from gateway.ledger.log.batch import Batch
 from gateway.ledger.log.shard import Shard
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
+from tests.drawn import examples
 from tests.ledger.support import VERIFIERS, disclosed, faulty_store_in, opened, receipt_of
 
 STEPS = ["BEGIN IMMEDIATE", "INSERT INTO entry ", "INSERT INTO entry_req", "UPDATE shard", "COMMIT", "AFTER COMMIT"]
@@ -64,7 +65,7 @@ async def hold_to_it(folder: Path, plan: list[tuple[int, str | None, float]]) ->
     return given_out + len(answered)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20, 40), deadline=None)
 @given(plan=groups)
 def test_a_receipt_is_never_given_for_what_is_not_stored(plan: list[tuple[int, str | None, float]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

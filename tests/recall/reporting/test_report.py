@@ -25,6 +25,7 @@ from gateway.recall.reporting.compliance import By, Event, Fate, Figures
 from gateway.recall.reporting.report import Wanted
 from gateway.storage.port import Store
 from tests.acts.erasing import erased
+from tests.drawn import examples
 from tests.ledger.support import store_in
 from tests.recall.reporting.histories import (
     BEGIN,
@@ -89,7 +90,7 @@ def holds(history: History, wanted: Wanted) -> None:
 
 
 @given(HISTORIES, WANTED)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(20, 30), deadline=None)
 def test_the_report_says_what_was_counted(history: History, wanted: Wanted) -> None:
     holds(history, wanted)
 
