@@ -39,7 +39,7 @@ class Fan:
     `apart`: each answer is read as it comes, so that `keep` is called at its time.
     """
 
-    __slots__ = ("_apart", "_asked", "_deadline", "_due", "_ended", "_loop", "_over", "_timer", "_unread", "left")
+    __slots__ = ("_apart", "_asked", "_deadline", "_due", "_loop", "_over", "_timer", "_unread", "ended", "left")
 
     def __init__(self, deadline: float, *, apart: bool = False) -> None:
         self._deadline = deadline
@@ -52,7 +52,8 @@ class Fan:
         """How many have not answered; while departments are being asked, less than 0 by those that have."""
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Asked] = []
-        self._ended: asyncio.Future[None] | None = None
+        self.ended: asyncio.Future[None] | None = None
+        """What the inquiry waits for, while it does."""
         self._timer: asyncio.TimerHandle | None = None
 
     def ask(self, connector: Connector, request: RecordRequest, keep: Keep) -> None:
@@ -79,8 +80,9 @@ class Fan:
                 loop = self._loop
                 self._timer = loop.call_at(min(self._due, loop.time() + _TOGETHER), self._late)
                 while self.left and not self._over:
-                    self._ended = loop.create_future()
-                    await self._ended
+                    self.ended = loop.create_future()
+                    await self.ended
+                    self.ended = None
                     self._read()
             return self.left
         finally:
@@ -102,8 +104,8 @@ class Fan:
     def look(self) -> None:
         """Go on where nothing is left, nothing but to read, or no time."""
         over = self._over or len(self._unread) == self.left
-        if over and self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
+        if over and self.ended is not None and not self.ended.done():
+            self.ended.set_result(None)
 
     def _read(self) -> None:
         unread, self._unread = self._unread, []
@@ -182,7 +184,8 @@ class _Asked(msgspec.Struct, eq=False):
             keep, self.keep = self.keep, None
             keep(came)
             fan.left -= 1
-            fan.look()
+            if fan.ended is not None:
+                fan.look()
 
     async def _await(self, answers: Coroutine[Any, Any, Answers]) -> None:
         try:

@@ -33,7 +33,7 @@ from gateway.inquiry.types import (
 )
 from gateway.rules.decide import guards
 from gateway.rules.model import Cell, Flag, Grant, Policies, Purpose
-from gateway.storage.subjects.kinds import Consent, SubjectFacts
+from gateway.storage.subjects.kinds import NOTHING, Consent, SubjectFacts
 
 Coverage = frozenset[tuple[str, frozenset[str] | None]]
 """What consents in force cover: datasets, and of each its fields, or all (`None`)."""
@@ -41,7 +41,6 @@ Coverage = frozenset[tuple[str, frozenset[str] | None]]
 Named = tuple[str, str]
 """An identifier: its scheme and value."""
 
-_NOTHING = SubjectFacts()
 _NO_COVERAGE: Coverage = frozenset()
 _NOT_SUSPENDED: frozenset[tuple[str, str]] = frozenset()
 _KEPT = 2048
@@ -96,7 +95,7 @@ def decide(
     for subject in subjects:
         if subject in decisions:
             continue
-        known = facts.subjects.get(subject, _NOTHING)
+        known = facts.subjects.get(subject, NOTHING)
         coverage = _coverage(known.consents, requester, declaration, today) if known.consents else _NO_COVERAGE
         opened = open_to(narrowing, declaration, subject[1:]) if narrowing else None
         own = oneself == (subject.scheme, subject.value) if self_only else None

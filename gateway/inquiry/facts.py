@@ -25,9 +25,8 @@ from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Facts
 from gateway.saying import in_words
 from gateway.storage.port import FactRow, FactRows
-from gateway.storage.subjects.kinds import MEMBERS, SUSPENSION, About, Consent, Kind, SubjectFacts
+from gateway.storage.subjects.kinds import MEMBERS, NOTHING, SUSPENSION, About, Consent, Kind, SubjectFacts
 
-_NOTHING = SubjectFacts()
 _terms = msgspec.json.Decoder(dict[str, frozenset[str] | None])
 
 Heard = Callable[[str, str | None], None]
@@ -69,7 +68,7 @@ class FactsReader:
         self._waiting.append((subjects, who, future))
         change, epoch, found = await future
         if not found:
-            return Facts(change, dict.fromkeys(subjects, _NOTHING), epoch=epoch)
+            return Facts(change, dict.fromkeys(subjects, NOTHING), epoch=epoch)
         today = now.astimezone(zone or self._zone).date().isoformat()
         try:
             known = {each: _folded(found.get(each[1:], ()), today) for each in subjects}
@@ -129,14 +128,14 @@ def _unavailable() -> Refusal:
 
 def _folded(rows: Sequence[FactRow], today: str) -> SubjectFacts:
     if not rows:
-        return _NOTHING
+        return NOTHING
     values: dict[str, list[Any]] = {}
     for row in rows:
         for member, kind in _MEMBERS_OF[row.kind]:
             if not kind.past or len(row.until) != len(today) or row.until < today:
                 values.setdefault(member, []).append(_VALUES[kind.about](row))
     # What a member is by default says how it takes its values: as a set, as a tuple, or whether there are any.
-    return SubjectFacts(**{member: type(getattr(_NOTHING, member))(of) for member, of in values.items()})
+    return SubjectFacts(**{member: type(getattr(NOTHING, member))(of) for member, of in values.items()})
 
 
 def _suspended(rows: Sequence[FactRow]) -> dict[tuple[str, str], str]:

@@ -27,7 +27,7 @@ from connectors.base import Outcome as Fetched
 from gateway.catalogue.model import Dataset, Period
 from gateway.inquiry.types import Caution, Decision, Facts, Outcome, Released, Withheld
 from gateway.rules.model import Policies, Purpose
-from gateway.storage.subjects.kinds import SubjectFacts
+from gateway.storage.subjects.kinds import NOTHING, SubjectFacts
 
 _KEPT_DATES = 4096  # effective dates remembered per display period: over eleven years of days
 
@@ -98,11 +98,16 @@ class Release(msgspec.Struct, frozen=True, gc=False):
 
 
 class Restraint(msgspec.Struct, frozen=True):
-    """One reason to withhold a record: `withholds` gives the positions of the records that it holds back."""
+    """One reason to withhold a record: `withholds` gives the positions of the records that it holds back.
+
+    `usual`: whether it may withhold a record that has a document, no mitigation, and is displayed, of a subject of whom
+    nothing is known. Most records are so, and those that may not are not asked about them.
+    """
 
     name: str
     article: str
     withholds: Callable[[Release], Sequence[int]]
+    usual: bool = True
 
 
 def _named(dataset: Dataset, records: Sequence[Record], keys: frozenset[str]) -> Sequence[int]:
@@ -151,13 +156,14 @@ def _objection_overdue(release: Release) -> Sequence[int]:
 
 
 RESTRAINTS: tuple[Restraint, ...] = (
-    Restraint("display-ended", "44", _display_ended),
-    Restraint("no-source-document", "37", _no_source_document),
-    Restraint("withdrawn", "47(2)", _withdrawn),
-    Restraint("restored", "46", _restored),
-    Restraint("opted-out", "41(2)", _opted_out),
-    Restraint("objection-overdue", "45", _objection_overdue),
+    Restraint("display-ended", "44", _display_ended, usual=False),
+    Restraint("no-source-document", "37", _no_source_document, usual=False),
+    Restraint("withdrawn", "47(2)", _withdrawn, usual=False),
+    Restraint("restored", "46", _restored, usual=False),
+    Restraint("opted-out", "41(2)", _opted_out, usual=False),
+    Restraint("objection-overdue", "45", _objection_overdue, usual=False),
 )
+_USUAL = tuple(restraint for restraint in RESTRAINTS if restraint.usual)
 
 
 def restrain(
@@ -177,11 +183,14 @@ def restrain(
     """
     display = dataset.display
     until, plain = _look(records, _ends(None) if display is None else _shown(display.max, today))
-    release = Release(dataset, purpose, facts, today, records, until, plain)
+    if restraints is RESTRAINTS and plain and facts is NOTHING and _OVER not in until:
+        restraints = _USUAL
     reasons: dict[int, str] = {}
-    for restraint in restraints:
-        for at in restraint.withholds(release):
-            reasons.setdefault(at, restraint.name)
+    if restraints:
+        release = Release(dataset, purpose, facts, today, records, until, plain)
+        for restraint in restraints:
+            for at in restraint.withholds(release):
+                reasons.setdefault(at, restraint.name)
     withheld: list[Withheld] = []
     if reasons:
         for at in sorted(reasons):

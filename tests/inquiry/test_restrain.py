@@ -18,7 +18,7 @@ from gateway.catalogue.model import Dataset, Display, Period, Status
 from gateway.inquiry.restrain import RESTRAINTS, Restraint, restrain
 from gateway.inquiry.types import Caution, Released, Withheld
 from gateway.rules.model import Frequency, Purpose
-from gateway.storage.subjects.kinds import MEMBERS, SubjectFacts
+from gateway.storage.subjects.kinds import MEMBERS, NOTHING, SubjectFacts
 
 DAY = datetime.timedelta(days=1)
 TODAY = datetime.date(2026, 3, 31)
@@ -297,6 +297,25 @@ def test_a_later_day_releases_no_record_that_had_begun_its_display(world: World,
         assert {each.m_id for each in then.records} & begun <= {each.m_id for each in now.records}
 
 
+unknown = worlds_with(st.just(NOTHING))
+
+
+def asked_or_not_is_one(restraints: tuple[Restraint, ...]) -> None:
+    """What is not asked of usual records would withhold none of them."""
+
+    @property_settings
+    @given(unknown)
+    def check(world: World) -> None:
+        all_asked = tuple([msgspec.structs.replace(each) for each in restraints])
+        assert world.run(restrain) == world.run(lambda *given: restrain(*given, restraints=all_asked))
+
+    check()
+
+
+def test_usual_records_are_not_asked_about_in_vain() -> None:
+    asked_or_not_is_one(RESTRAINTS)
+
+
 # The planted faults: each property above fails on the step that has one.
 
 
@@ -345,6 +364,12 @@ def test_a_forgotten_dispute_or_mitigation_breaks_invariant_19() -> None:
     for faulty in (undisputed, unmitigated):
         with pytest.raises(AssertionError):
             cautions_reach_the_recipient(faulty)
+
+
+def test_a_restraint_that_is_not_asked_in_time_is_found() -> None:
+    whim = Restraint("whim", "0", lambda release: range(len(release.records)), usual=False)
+    with pytest.raises(AssertionError):
+        asked_or_not_is_one((*RESTRAINTS, whim))
 
 
 def test_a_restraint_too_many_breaks_the_release() -> None:

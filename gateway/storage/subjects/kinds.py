@@ -72,6 +72,9 @@ class SubjectFacts(msgspec.Struct, frozen=True):
     case_verified: bool = False
 
 
+NOTHING = SubjectFacts()
+"""Of a subject of whom nothing is known."""
+
 MEMBERS: Mapping[str, Kind] = {
     member: hint.__metadata__[0]
     for member, hint in get_type_hints(SubjectFacts, include_extras=True).items()
