@@ -104,6 +104,18 @@ def test_a_form_of_an_act_needs_the_sessions_token(subject: Visitor) -> None:
     assert "Kept back since" not in subject.get("/my/keeping").text
 
 
+def test_one_can_object_to_what_is_missing(subject: Visitor) -> None:
+    (way,) = re.findall(r'href="(/my/object\?dataset=volunteering)"', subject.get("/my/").text)
+    form = subject.get(way)
+    assert "The answer names what follows." in form.text
+    given = {"dataset": "volunteering", "reason": "Last year is missing."}
+    assert subject.post("/my/object", given, form).status_code == 303
+    page = subject.get("/my/matters")
+    assert "Last year is missing." in page.text
+    back = page.text.partition("Last year is missing.")[2].partition('action="')[2].partition('"')[0]
+    assert subject.post(back, {}, page).status_code == 303
+
+
 def test_what_is_kept_back_is_shared_again(subject: Visitor) -> None:
     for out, told in (("yes", "It is kept back from now on."), ("no", "It is shared again from now on.")):
         answer = subject.post("/my/keeping", {"dataset": "volunteering", "out": out}, subject.get("/my/keeping"))
