@@ -2,7 +2,8 @@
 
 A `Node` knows its file, line, column and path, so that each problem can be told where it stands and what to write
 instead. Reading collects problems instead of stopping at the first. Duplicate keys, aliases, tags and several documents
-in one file are refused: what a reviewer reads is what is loaded. As in YAML 1.2, only `true` and `false` are booleans.
+in one file are refused, as are characters that hide text: what a reviewer reads is what is loaded. As in YAML 1.2, only
+`true` and `false` are booleans.
 
 Whatever a file holds, reading it takes bounded time and memory: so many bytes of it are read, and so many words.
 """
@@ -54,8 +55,10 @@ MOST_MARKED = 100
 """So many anchors, aliases and tags are passed over, to tell what else is wrong; a file with more is no mistake."""
 
 NOT_UTF8 = "is not UTF-8; save it as UTF-8"
-_NO_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ufffd\U00010000-\U0010ffff]")
-"""What YAML calls not printable. Decoding has refused half characters already."""
+_NO_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ufffd\U00010000-\U0010ffff]")
+"""What YAML calls not printable, what ends a line for it and for nobody who reads, and what turns the text around.
+
+Decoding has refused half characters already."""
 _OPENING = BlockMappingStartToken | BlockSequenceStartToken | FlowMappingStartToken | FlowSequenceStartToken
 _CLOSING = BlockEndToken | FlowMappingEndToken | FlowSequenceEndToken
 

@@ -197,6 +197,13 @@ CONTENTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "binary": (lambda content: bytes(range(128)) * 4, "has a character that no text has (U+0000)"),
     "NUL": (lambda content: content + b"x\0\n", "has a character that no text has (U+0000)"),
     "escape": (lambda content: content + b"# \x1b[2J\n", "has a character that no text has (U+001B)"),
+    "end of a comment": (
+        lambda content: content + "# no\u2028x\n".encode(),
+        "has a character that no text has (U+2028)",
+    ),
+    "next line": (lambda content: content + "# no\x85x\n".encode(), "has a character that no text has (U+0085)"),
+    "turned": (lambda content: content + "# no\u202ex\n".encode(), "has a character that no text has (U+202E)"),
+    "isolated": (lambda content: content + "# no\u2066x\n".encode(), "has a character that no text has (U+2066)"),
     "Latin-1": (lambda content: content + "# Prüfung\n".encode("latin-1"), "is not UTF-8"),
     "UTF-16": (lambda content: content.decode().encode("utf-16"), "is not UTF-8 but UTF-16"),
 }
