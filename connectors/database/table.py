@@ -184,12 +184,21 @@ def _date(value: Any) -> datetime.date:
     return datetime.date.fromisoformat(value)
 
 
+_MINUTE = datetime.timedelta(minutes=1)
+
+
 def _datetime(value: Any) -> datetime.datetime:
     if isinstance(value, str):
         return moments.of_text(value)
-    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
+    if not isinstance(value, datetime.datetime) or (offset := value.utcoffset()) is None:
         raise _WrongValueError
-    return value
+    if not offset % _MINUTE:
+        return value
+    # The local time of a place before it had a time zone: RFC 3339 has no offset with seconds.
+    try:
+        return value.astimezone(datetime.UTC)
+    except OverflowError:
+        raise _WrongValueError from None
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from connectors import sql
-from connectors.base import DatasetRequest, DatasetShape, Examined, Failure, Fault, FieldType, Subject
+from connectors.base import DatasetRequest, DatasetShape, Examined, Failure, Fault, Faulty, FieldType, Subject
 from connectors.database.opening import open_engine, protect
 from tests.connectors.asking import fetch, written
 from tests.demo.conftest import Start, data, start
@@ -103,3 +104,27 @@ async def test_columns_of_a_fixed_width_name_records_without_their_padding(serve
     await connector.close()
     (record,) = outcomes[WHO, "good"]
     assert (record.m_id, record.m_version, record.m_document) == ("N-1", "2", None)
+
+
+async def test_a_moment_before_there_were_time_zones_stays_the_same_moment(server: Postgres, tmp_path: Path) -> None:
+    database = server.database()
+    with server.connect(database) as connection:
+        connection.execute(f"ALTER DATABASE {database} SET timezone TO 'Europe/Amsterdam'")
+        connection.execute("CREATE TABLE births (no text, rev int, type text, id text, born timestamptz)")
+        # The last is of year 1 in Amsterdam, and of the year before in UTC, which Python has not.
+        for number, born in enumerate(("1900-01-01 00:00+00", "2024-07-01 00:00+00", "0001-01-01 00:10+00:19:32")):
+            row = (f"N-{number}", 1, "LEI", WHO.value, born)
+            connection.execute("INSERT INTO births VALUES (%s, %s, %s, %s, %s)", row)
+    about = {"id": "no", "version": "rev", "subject": {"scheme": "type", "value": "id"}}
+    births = {"table": "births", "record": about, "fields": {"born": "born"}}
+    url = f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/{database}"
+    shape = DatasetShape("births", {"born": FieldType.DATETIME})
+    connector = sql.build(written({"url": url, "datasets": {"births": births}}, tmp_path), {"births": shape})
+    outcomes = await fetch(connector, DatasetRequest("births", ("born",), (WHO,)))
+    await connector.close()
+    *right, wrong = outcomes[WHO, "births"]
+    assert [msgspec.json.encode(record.f_born) for record in right] == [
+        b'"1900-01-01T00:00:00Z"',
+        b'"2024-07-01T02:00:00+02:00"',
+    ]
+    assert isinstance(wrong, Faulty)
