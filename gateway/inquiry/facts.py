@@ -134,8 +134,7 @@ def _folded(rows: Sequence[FactRow], today: str) -> SubjectFacts:
         for member, kind in _MEMBERS_OF[row.kind]:
             if not kind.past or len(row.until) != len(today) or row.until < today:
                 values.setdefault(member, []).append(_VALUES[kind.about](row))
-    # What a member is by default says how it takes its values: as a set, as a tuple, or whether there are any.
-    return SubjectFacts(**{member: type(getattr(NOTHING, member))(of) for member, of in values.items()})
+    return SubjectFacts(**{member: _TAKEN_AS[member](of) for member, of in values.items()})
 
 
 def _suspended(rows: Sequence[FactRow]) -> dict[tuple[str, str], str]:
@@ -166,6 +165,10 @@ _VALUES: Mapping[About, Callable[[FactRow], Any]] = {
     "requester": _consent,
 }
 """By what a kind that is a member is about."""
+_TAKEN_AS: Mapping[str, Callable[[list[Any]], Any]] = {
+    member: type(default) for member, default in msgspec.structs.asdict(NOTHING).items()
+}
+"""What a member is by default says how it takes its values: as a set, as a tuple, or whether there are any."""
 _MEMBERS_OF: Mapping[str | None, list[tuple[str, Kind]]] = {
     kind.name: [each for each in MEMBERS.items() if each[1].name == kind.name] for kind in MEMBERS.values()
 }
