@@ -50,6 +50,13 @@ def not_writable(path: Path, *, make_folder: bool = False) -> str:
 
     `make_folder`: whoever writes it makes its folder.
     """
+    try:
+        return _not_writable(path, make_folder)
+    except OSError as error:  # a folder above that this account may not look into, or a name that is too long
+        return f"cannot be used ({error.strerror})"
+
+
+def _not_writable(path: Path, make_folder: bool) -> str:
     if path.is_dir():
         return "is a folder; name a file in it"
     if path.exists():

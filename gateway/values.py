@@ -276,7 +276,10 @@ class Value:
     def any_path(self) -> Path:
         """A path, seen from the file's folder; nothing need be there. Links in it are followed when it is used."""
         text = self.text(what="a path")
-        return self.folder / text if text else NOWHERE
+        path = self.folder / text if text else NOWHERE
+        if text and path == NOWHERE:  # else it would pass for one that was refused
+            self.problem(f"`{text}` holds nothing; leave the key out, or name what is meant")
+        return path
 
     def existing_file(self) -> Path:
         """A file that must be there, seen from this one's folder."""
@@ -304,12 +307,16 @@ class Value:
 
     def _existing(self, what: str, exists: Any) -> Path:
         path = self.any_path()
-        if path == NOWHERE or exists(path):
-            return path
-        if path.exists():
-            self.problem(f"`{self.text()}` is {'a folder' if path.is_dir() else 'a file'}; name a {what}")
-        else:
-            self.problem(f"there is no {what} `{self.text()}` (seen from this file's folder)")
+        try:
+            if path == NOWHERE or exists(path):
+                return path
+            if path.exists():
+                kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "a pipe or a device"
+                self.problem(f"`{self.text()}` is {kind}; name a {what}")
+            else:
+                self.problem(f"there is no {what} `{self.text()}` (seen from this file's folder)")
+        except OSError as error:  # a folder above that this account may not look into, or a name that is too long
+            self.problem(f"`{self.text()}` cannot be read ({error.strerror})")
         return NOWHERE
 
     def secret(self) -> str:

@@ -103,7 +103,10 @@ def read(path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Set
 
     There a path that is missing or wrong is `NOWHERE`, and a missing text empty.
     """
-    if not path.exists():
+    found = True
+    with contextlib.suppress(OSError):  # what may not be looked at is refused below, in the system's word
+        found = path.exists()
+    if not found:
         message = "does not exist; name the file with `--config`, or have `dutybound init` write one"
         problems.append(Problem(str(path), 0, 0, "", message))
         return None

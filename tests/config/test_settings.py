@@ -267,6 +267,11 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
         ("listen: 127", "manage: 0.0.0.0:9464\nlisten: 127", "gateway.yaml:1:9: manage: `0.0.0.0` can be reached from"),
         (
             "listen: 127",
+            "manage: {listen: '10.0.0.1:9464', token_file: /dev/null}\nlisten: 127",
+            "gateway.yaml:1:47: manage.token_file: `/dev/null` holds nothing",
+        ),
+        (
+            "listen: 127",
             "manage: {listen: '10.0.0.1:9464', token_file: sources.yaml}\nlisten: 127",
             "gateway.yaml:1:47: manage.token_file: ",
         ),
@@ -286,6 +291,23 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
         ("sqlite:///var/dutybound.db", "nonsense", "gateway.yaml:3:8: store: must be a database URL"),
         ("sqlite:///var/dutybound.db", "postgresql://u:pw@h/x", "gateway.yaml:3:8: store: a password does not belong"),
         ("valkey://", "valkey://:pw@", "gateway.yaml:4:9: valkey: a password does not belong"),
+        (
+            "policies: policies",
+            f"policies: {'x' * 300}",
+            f"gateway.yaml:5:11: policies: `{'x' * 60}…` cannot be read (File name too long)",
+        ),
+        (
+            "sources.yaml",
+            "/dev/null",
+            "gateway.yaml:6:10: sources: `/dev/null` holds nothing; leave the key out, or name",
+        ),
+        (
+            "policies: policies",
+            "policies: /dev/../dev/null",
+            "gateway.yaml:5:11: policies: `/dev/../dev/null` is a pipe or a",
+        ),
+        ("ledger.key", "/dev/null", "gateway.yaml:7:52: ledger.key_file: `/dev/null` holds nothing"),
+        ("sources.yaml", "/dev/zero", "gateway.yaml:6:10: sources: `/dev/zero` is a pipe or a device; name a file"),
         ("policies: policies", "policies: nowhere", "gateway.yaml:5:11: policies: there is no folder `nowhere`"),
         ("sources.yaml", "none.yaml", "gateway.yaml:6:10: sources: there is no file `none.yaml`"),
         ("origin: gateway", "origin: https://gateway", "gateway.yaml:7:18: ledger.origin: `https://gateway.example"),
