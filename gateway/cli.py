@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,8 +15,9 @@ from typing import Any
 
 from gateway.command import options
 from gateway.command.parser import Command
-from gateway.errors import CommandRefused, ConfigurationError, DutyboundError
+from gateway.errors import CommandRefused, ConfigurationError, DutyboundError, printable
 from gateway.nouns import counted
+from gateway.saying import in_words
 
 _WHAT = "A GraphQL gateway through which authorities share facts about one named subject, for one declared purpose."
 
@@ -30,19 +33,16 @@ class _Version(argparse.Action):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 well, 1 refused or found wrong, 2 a wrong call."""
+    """Run one command; returns the exit status: 0 well, 1 refused or found wrong, 2 a wrong call.
+
+    128 and the signal's number where it ended early: 130 by Ctrl-C, 141 when the reader of its output left.
+    """
     argv = sys.argv[1:] if argv is None else argv
-    gc.disable()  # what imports make is never given back
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - started without one; it lasts as long as we do
     try:
-        arguments = _parser(argv[0] if argv else "").parse_args(argv)
-    finally:
-        gc.enable()
-    try:
-        if not hasattr(arguments, "run"):
-            arguments.shown.print_help()
-            return 0
-        options.see_policies(getattr(arguments, "policies", None))
-        return int(arguments.run(arguments))
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
     except ConfigurationError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -51,11 +51,44 @@ def main(argv: list[str] | None = None) -> int:
     except DutyboundError as error:
         print(error, file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output left; nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:  # nothing is wrong, and nothing was found whole either
+        _drop_output()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        _drop_output()
+        print(_hindered(error), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
+
+
+def _run(argv: list[str]) -> int:
+    gc.disable()  # what imports make is never given back
+    try:
+        arguments = _parser(argv[0] if argv else "").parse_args(argv)
+    finally:
+        gc.enable()
+    if not hasattr(arguments, "run"):
+        arguments.shown.print_help()
+        return 0
+    options.see_policies(getattr(arguments, "policies", None))
+    return int(arguments.run(arguments))
+
+
+def _drop_output() -> None:
+    """What is still to be printed goes nowhere, so that the end of the process does not fail by it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _hindered(error: OSError) -> str:
+    """What the system refused that no command foresaw, as a folder that this account may not look into."""
+    if error.filename is None:
+        return f"this ended before it was done: {in_words(error)}"
+    name = printable(os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename))
+    return (
+        f"`{name}` cannot be used ({in_words(error)}); let this account use it and the folders above, or name another"
+    )
 
 
 def _parser(word: str = "") -> argparse.ArgumentParser:

@@ -28,6 +28,7 @@ from gateway.identity.issuers import REGISTRY
 from gateway.init.writing import EXAMPLE_KEY, SUBJECT
 from gateway.ledger.proof import key_files
 from gateway.values import is_loopback
+from gateway.web import listen
 
 LIFETIME = 600
 """Seconds that a token is good for."""
@@ -78,6 +79,8 @@ class Example:
 
     def serve(self) -> int:
         """Serve until SIGINT or SIGTERM."""
+        if wrong := listen.hindrance(self._host.replace("localhost", "127.0.0.1"), self._port or 80):
+            raise CommandRefused(wrong)
         print(f"an authorization server and a Business Register at {self._issuer}, for trying only", flush=True)
         uvicorn.run(
             self.application(), host=self._host, port=self._port, log_level="warning", lifespan="off", **OPTIONS

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -147,3 +149,49 @@ def test_policies_that_are_not_there_are_one_sentence(command: Command, capsys: 
     words = " ".join(command.words)
     call = shlex.split(f"{words} {EXAMPLES[words]} --policies away")
     assert _said(capsys, *call) == (1, "", "`away` is no folder; name the folder of the policies\n")
+
+
+ROOT = Path(__file__).parents[2]
+RECEIPT = "tests/vectors/proof-v1/receipts/first-key.txt"
+LONG = "x" * 300
+"""A name that no file can have: the system refuses it as it refuses a folder that an account may not look into."""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["rules", "check", "--policies", LONG],
+        ["rules", "diff", LONG, LONG],
+        ["catalogue", "diff", LONG, LONG],
+        ["ledger", "verify", LONG],
+        ["keys", "generate", "--origin", "a/b", "--out", LONG],
+        ["init", "--yes", "--out", LONG],
+        ["check", "--config", LONG],
+        ["status", "--config", LONG],
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_the_system_refuses_is_named_with_its_word(
+    call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = _said(capsys, *call)
+    assert (status, out) in ((1, ""), (2, ""))
+    assert LONG in err.splitlines()[0]
+    assert "(File name too long)" in err
+
+
+@pytest.mark.parametrize("call", ["--version", "catalogue docs", f"ledger show {RECEIPT}"])
+@pytest.mark.parametrize(
+    ("shell", "status", "err"),
+    [
+        ("{} > /dev/full", 1, "this ended before it was done: No space left on device\n"),
+        ("{} | true; exit ${{PIPESTATUS[0]}}", 141, ""),
+        ("{} >&-", 0, ""),
+    ],
+    ids=["full", "left", "none"],
+)
+def test_output_that_nobody_takes_is_no_success_and_no_traceback(call: str, shell: str, status: int, err: str) -> None:
+    command = shlex.join([sys.executable, "-m", "gateway.cli", *call.split()])
+    run = subprocess.run(["bash", "-c", shell.format(command)], capture_output=True, text=True, cwd=ROOT)
+    assert (run.returncode, run.stderr) == (status, err)

@@ -122,7 +122,7 @@ def test_the_look_is_entered_before_anything_is_read(
 
     monkeypatch.setattr(commands.Simulation, "run", fails)
     monkeypatch.setattr(cli.os, "dup2", lambda *arguments: None)
-    assert simulate(*PERIOD) == 0
+    assert simulate(*PERIOD) == 141
     [view] = views(folder)
     assert (view.by, view.reason, view.format) == ("P. Officer", "proposal 7", "simulation")
     assert view.parts == ("told", "oversight")

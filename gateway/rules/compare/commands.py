@@ -60,7 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"`{arguments.html}` cannot be written ({error.strerror})", file=sys.stderr)
+        named = arguments.html or error.filename
+        if named is None:  # what is printed cannot be
+            raise
+        print(f"`{named}` cannot be {'written' if arguments.html else 'read'} ({error.strerror})", file=sys.stderr)
         return 2
     return 0 if found.equal else 1
 
