@@ -19,7 +19,7 @@ from urllib.parse import quote
 from gateway.activation import archive
 from gateway.activation.stored import BY_FOLDER
 from gateway.command import options
-from gateway.errors import CommandRefused, ConfigurationError, Problem, VerificationFailed
+from gateway.errors import CommandRefused, ConfigurationError, Problem, VerificationFailed, printable
 from gateway.files import new_file
 from gateway.proposals import statement
 from gateway.proposals.statement import NONE, Statement
@@ -275,7 +275,7 @@ def _verify(given: argparse.Namespace) -> int:
     print(f"  over      {said.base}")
     print(f"  at        {said.origin}")
     print(f"  until     {said.until.isoformat()}")
-    print(f"  because   {said.reason}")
+    print(f"  because   {printable(said.reason)}")
     if said.until < datetime.datetime.now(datetime.UTC):
         print("  it has ended, and no longer counts")
     return 0

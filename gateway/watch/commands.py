@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.activation.stored import in_force
 from gateway.command import options
 from gateway.config import settings
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreUnavailable, printable
 from gateway.nouns import counted
 from gateway.rules.files import thresholds
 from gateway.saying import in_words
@@ -107,4 +107,4 @@ def _lines(each: Kept) -> Iterator[str]:
     yield f"{each.id}   {moment(each.at):%Y-%m-%d %H:%M} UTC   Art. {each.article}, {each.purpose}, {behind}"
     yield f"  {each.words}"
     if each.verdict is not None and each.decided_at is not None:
-        yield f"  {each.verdict}, by {each.by} on {moment(each.decided_at):%Y-%m-%d}: {each.reason}"
+        yield printable(f"  {each.verdict}, by {each.by} on {moment(each.decided_at):%Y-%m-%d}: {each.reason}")

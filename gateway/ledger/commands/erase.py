@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.errors import VerificationFailed
+from gateway.errors import VerificationFailed, printable
 from gateway.ledger.commands import receipt_files
 from gateway.ledger.commands.hold import part, said
 from gateway.ledger.commands.progress import teller
@@ -146,7 +146,7 @@ def _list(arguments: argparse.Namespace) -> int:
         enter_list(place, listed, "a list of the erasures that wait")
     for each in found:
         print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {_state(each)}")
-        print(f"  requested by {each.by}: {each.reason}")
+        print(printable(f"  requested by {each.by}: {each.reason}"))
     if not found:
         print("nothing was requested")
     return 0

@@ -7,6 +7,7 @@ import functools
 from typing import Any
 
 from gateway.command import options
+from gateway.errors import printable
 from gateway.ledger.commands.progress import teller
 from gateway.ledger.erasure import hold, named
 from gateway.ledger.log.operator import account, enter_list, opened, place_of, subject_of
@@ -71,7 +72,7 @@ def _list(arguments: argparse.Namespace) -> int:
         enter_list(place, listed, "a list of the holds")
     for each in found:
         about = f"on {each.scheme}:{each.value}" if each.value is not None else "lifted"
-        print(f"{each.id}   {moment(each.at):%Y-%m-%d}   {about}, placed by {each.by}: {each.reason}")
+        print(printable(f"{each.id}   {moment(each.at):%Y-%m-%d}   {about}, placed by {each.by}: {each.reason}"))
         if each.lifted_at is not None:
             print(f"  lifted by {each.lifted_by} on {moment(each.lifted_at):%Y-%m-%d}")
     if not found:

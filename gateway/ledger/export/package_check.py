@@ -82,7 +82,9 @@ class _ZipSource:
         try:
             self._file = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
-            raise VerificationFailed(f"`{path}` cannot be read as a package ({error})") from error
+            raise VerificationFailed(
+                f"`{path}` cannot be read as a package ({error}): it was cut short or altered; have it sent again"
+            ) from error
 
     def names(self) -> list[str]:
         return [info.filename for info in self._file.infolist() if not info.is_dir()]
@@ -104,8 +106,10 @@ def _bounded(name: str, content: bytes) -> bytes:
 
 
 def is_package(path: Path) -> bool:
-    """Whether it looks like a package: a zip file, or a folder with a manifest."""
-    return (path / MANIFEST).is_file() if path.is_dir() else path.is_file() and zipfile.is_zipfile(path)
+    """Whether it looks like a package: a zip file, by its name or its content, or a folder with a manifest."""
+    if path.is_dir():
+        return (path / MANIFEST).is_file()
+    return path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path))
 
 
 def check_package(path: Path, verifiers: Sequence[Verifier] | None) -> Checked:

@@ -27,11 +27,11 @@ NAME = (SUBJECT.scheme, SUBJECT.value)
 def test_a_hold_is_placed_listed_and_lifted(desk: Desk) -> None:
     assert desk("hold", "list") == 0
     assert desk.out == "there is no hold\n"
-    assert desk("hold", "place", "--subject", LEI, "--by", "C. Auditor", "--reason", "audit 9") == 0
+    assert desk("hold", "place", "--subject", LEI, "--by", "C. Auditor", "--reason", "audit\x1b[2K 9") == 0
     id_ = desk.out.split()[2].rstrip(",")
     assert desk("hold", "list") == 0
     assert f"{id_}   " in desk.out
-    assert f"on {LEI}, placed by C. Auditor: audit 9\n" in desk.out
+    assert f"on {LEI}, placed by C. Auditor: audit\\x1b[2K 9\n" in desk.out
     lift = ("hold", "lift", id_, "--by", "D. Head", "--reason", "audit ended")
     assert desk(*lift) == 0
     assert desk("hold", "list") == 0
@@ -41,7 +41,7 @@ def test_a_hold_is_placed_listed_and_lifted(desk: Desk) -> None:
     assert desk.err == f"hold `{id_}` was lifted by D. Head already\n"
     acts = [each for each in told(desk.folder) if isinstance(each, entries.Hold)]
     assert [(each.event, each.hold, each.by, each.reason, each.value) for each in acts] == [
-        ("placed", id_, "C. Auditor", "audit 9", SUBJECT.value),
+        ("placed", id_, "C. Auditor", "audit\x1b[2K 9", SUBJECT.value),
         ("lifted", id_, "D. Head", "audit ended", SUBJECT.value),
     ]
     views = [each for each in told(desk.folder) if isinstance(each, entries.View)]

@@ -173,6 +173,24 @@ def test_evidence_is_for_its_owner_only_and_never_overwritten(folder: Path, expo
     assert len(views(folder)) == 2, "what could not be written was not looked at"
 
 
+def test_a_package_that_is_not_whole_is_no_store(folder: Path, export: Export, run: Run) -> None:
+    out = folder / "evidence.zip"
+    assert export("--subject", LEI, "--out", out) == 0
+    for part in (out.read_bytes()[:1000], b""):
+        out.write_bytes(part)
+        assert run("ledger", "verify", out, "--key", folder / "ledger.pub") == 1
+        assert "evidence.zip` cannot be read as a package" in run.err
+        assert "it was cut short or altered; have it sent again" in run.err
+
+
+def test_a_reason_writes_no_line_of_its_own_to_a_terminal(folder: Path, run: Run) -> None:
+    view = ("--subject", LEI, "--by", "a", "--reason", "x\x1b[1A\x1b[2K\nwhole: all")
+    assert run("ledger", "export", "--config", folder / "gateway.yaml", *view, "--out", folder / "evidence") == 0
+    assert run("ledger", "verify", folder / "evidence", "--key", folder / "ledger.pub") == 0
+    assert "x\\x1b[1A\\x1b[2K\\nwhole: all" in run.out
+    assert run.out.count("\nwhole:") + run.out.startswith("whole:") == 1
+
+
 def test_wrong_calls_are_told(folder: Path, export: Export, run: Run) -> None:
     assert export("--out", folder / "x") == 2
     assert export("--subject", "5493001KJTIIGC8Y1R12", "--out", folder / "x") == 2
