@@ -104,14 +104,15 @@ def arguments(argv: Sequence[str] | None, about: str | None) -> argparse.Namespa
 async def until_told(
     work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], parent: int, part: str = "", link: Link | None = None
 ) -> None:
-    """Run `work`, which ends once the event that it is given is set: by SIGTERM, SIGINT, or the parent's end.
+    """Run `work`, which ends once the event that it is given is set: by SIGTERM, or the parent's end.
 
-    Over `link` the supervisor hears that the part still runs.
+    Ctrl-C reaches a whole terminal: the parent hears it too, and ends this once those that serve are done. Over `link`
+    the supervisor hears that the part still runs.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
     working = asyncio.create_task(work(stopping))
     while not working.done() and os.getppid() == parent:
         if link is not None:

@@ -246,7 +246,7 @@ def rules_of(settings: Settings, at_hand: RuleSet | None = None) -> RuleSet:
 
 
 def main(argv: list[str] | None = None, at_hand: RuleSet | None = None) -> int:
-    """Run until SIGTERM, SIGINT, or the end of the parent."""
+    """Run until SIGTERM, or the end of the parent."""
     given = arguments(argv, __doc__)
     log = Log()
     try:

@@ -89,20 +89,28 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.long_cases("certificates")
-def test_workers_end_with_a_supervisor_that_is_killed(started: Started) -> None:
-    """And another can be started at once, while they still end."""
+def test_workers_end_with_a_supervisor_that_is_killed(started: Started, tmp_path: Path) -> None:
+    """And another can be started at once, while they still end. Ctrl-C, which all of it hears, ends that one well."""
     serving = started.serving
     until("all processes to run", lambda: len(descendants(serving.pid)) >= 4)  # it, two workers, and the projector
     below = set(descendants(serving.pid)) - {serving.pid}
     os.kill(serving.pid, signal.SIGKILL)
-    with subprocess.Popen(serving.command, env=plain_environment()) as again:
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as written,
+        subprocess.Popen(serving.command, env=plain_environment(), stdout=written, stderr=written) as again,
+    ):
         try:
             until("them to end", lambda: all(gone(pid) for pid in below))
             until("all processes to run", lambda: len(descendants(again.pid)) >= 4 and started.answers())
         finally:
-            again.send_signal(signal.SIGINT)
+            for pid in descendants(again.pid):
+                os.kill(pid, signal.SIGINT)
             assert again.wait(60) == 0
     assert not started.answers()
+    assert '"started"' in log.read_text()
+    assert '"part":"projector"' not in log.read_text(), "nothing is out of order where all is stopped"
+    assert '"part":"recalls"' not in log.read_text()
 
 
 def test_a_worker_that_is_killed_is_replaced_though_the_store_s_key_is_away(kept: Started, tmp_path: Path) -> None:

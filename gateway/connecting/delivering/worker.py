@@ -138,7 +138,7 @@ def why(report: Report) -> str | None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run until SIGTERM, SIGINT, or the end of the parent."""
+    """Run until SIGTERM, or the end of the parent."""
     given = arguments(argv, __doc__)
     try:
         found = delivering(given.config)

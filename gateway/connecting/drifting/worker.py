@@ -101,7 +101,7 @@ def _why(found: object) -> str | None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run until SIGTERM, SIGINT, or the end of the parent."""
+    """Run until SIGTERM, or the end of the parent."""
     given = arguments(argv, __doc__)
     log = Log()
     try:

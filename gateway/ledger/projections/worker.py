@@ -101,7 +101,7 @@ def beside(config: Path, first: Early | None = None) -> contextlib.AbstractConte
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run until SIGTERM, SIGINT, or the end of the parent."""
+    """Run until SIGTERM, or the end of the parent."""
     given = arguments(argv, __doc__)
     try:
         store = open_configured(settings.load(given.config, os.environ))
