@@ -144,6 +144,7 @@ def test_a_restraint_is_added(restraint: Copy) -> None:
     assert said.startswith("0\n"), said
 
 
+@pytest.mark.long
 def test_a_restraint_that_withholds_nothing_is_found(restraint: Copy) -> None:
     file = restraint.folder / "gateway" / "inquiry" / "restrain.py"
     file.write_text(file.read_text().replace("keys = release.facts.sealed", "keys = frozenset()"))

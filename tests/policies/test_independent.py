@@ -178,6 +178,7 @@ def test_the_page_tells_the_order_of_reasons_that_the_gateway_has() -> None:
     assert evaluator.order() == [str(reason) for reason in engine.REASONS]
 
 
+@pytest.mark.long
 def test_what_is_asked_of_them_opens_something_often_enough() -> None:
     """A property over denials alone would show little."""
     counted = {"permitted": 0, "conflicts": 0, "inquiries": 0}

@@ -74,6 +74,7 @@ def alter(path: Path, statement: str) -> None:
     connection.close()
 
 
+@pytest.mark.long_cases("2")
 @pytest.mark.parametrize("processes", [1, 2])
 def test_what_was_found_whole_is_not_opened_again(path: Path, tmp_path: Path, processes: int) -> None:
     file = tmp_path / "checked"
