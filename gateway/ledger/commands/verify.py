@@ -15,14 +15,7 @@ import httpx
 
 from gateway.command import options
 from gateway.config import settings
-from gateway.errors import (
-    ArchiveUnavailable,
-    ConfigurationError,
-    LedgerUnavailable,
-    Problem,
-    VerificationFailed,
-    printable,
-)
+from gateway.errors import ArchiveUnavailable, ConfigurationError, LedgerUnavailable, Problem, VerificationFailed
 from gateway.ledger.archiving import check as archives
 from gateway.ledger.commands import at_hand
 from gateway.ledger.commands.progress import teller
@@ -253,7 +246,7 @@ def _package(arguments: argparse.Namespace) -> int:
         f"whole: evidence of {describe.scope(manifest.looked)}, {counted(manifest.entries, 'entry')}, each with"
         " its proof"
     )
-    print(printable(f"made: by {manifest.by}, {manifest.made.isoformat()}: {manifest.reason}"))
+    print(f"made: {describe.made(manifest.by, manifest.made, manifest.reason)}")
     if manifest.searched:
         read_through = ", ".join(f"{size} of {shard}" for shard, size in manifest.searched.items() if size)
         print(f"searched: every entry so far ({read_through}), each opened and checked against its shard's tree")

@@ -5,6 +5,9 @@ A new kind of entry gets its words here, and is then shown by every format.
 
 from __future__ import annotations
 
+import datetime
+
+from gateway.errors import printable
 from gateway.ledger.entry import describe_acts, entries
 from gateway.ledger.entry.description import Deed, name_of, subject_of
 from gateway.ledger.proof.note import b64, note_body, parse_checkpoint
@@ -148,6 +151,11 @@ def _unreleased(told: entries.NotReleased) -> Deed:
         told.reason,
         subject,
     )
+
+
+def made(by: str, at: datetime.datetime, reason: str) -> str:
+    """Who made something, when and why, on one line of a terminal."""
+    return printable(f"by {by}, {at.isoformat()}: {reason}")
 
 
 def scope(looked: entries.Looked) -> str:
