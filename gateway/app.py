@@ -267,6 +267,7 @@ class Gateway:
             recalls=StoredRecalls(self._store.engine, lambda who: answered_by(rules, who)),
             newer=self._newer,
             seen=self._dry_runs.seen,
+            crowd=self.drain,
         )
         return journey
 

@@ -13,6 +13,7 @@ import os
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import Reservation, asking
 from gateway.inquiry.authenticate import registered_as
+from gateway.inquiry.beside.abreast import abreast
 from gateway.inquiry.beside.apart import answered_apart, bound_to, by_document, correcting, planned
 from gateway.inquiry.beside.break_glass import guard
 from gateway.inquiry.beside.current import known
@@ -63,7 +64,6 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
                 entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.stamp())
             authenticator.check_scope(requester, serving.datasets, bound.others)
             steps.done("plan")
-
             telling = by_document(journey, serving, plan, bound, requester, asked)
             telling = await correcting(journey, serving, telling, purpose, entry) if declaration.recall else telling
             return await disclosed(journey, serving, telling, purpose, entry, steps, began)
@@ -102,6 +102,7 @@ async def disclosed(
             await reserved
         entry.change = glass.use(entry.id, requester, purpose.name, now) if glass is not None else None
     steps.done("admit")
+    await abreast(journey.crowd)
 
     # 6. fetch what was permitted, and nothing else
     about = may_be_sent(purpose, declaration, requester.official, entry.id) if journey.fetcher.forwards else None
@@ -111,8 +112,7 @@ async def disclosed(
 
     # 7. restrain, at this moment: what ended while departments answered is not released
     today = (now := journey.now()).astimezone(serving.zone).date()
-    if requester.expires <= now.timestamp():
-        raise journey.authenticator.expired(requester)
+    journey.authenticator.check_expiry(requester, now)
     if today != decided_on and deciding(now).permits != decision.permits:  # what else it depends on is the same object
         raise Refusal(Code.DECISION_UNAVAILABLE, "a permit ended while the inquiry ran; ask again", retryable=True)
     restraining = functools.partial(restrain_all, rules.policies, purpose, decision, fetched, facts, telling.oneself)
@@ -126,7 +126,7 @@ async def disclosed(
 
     # 9. disclose: the entry is durable before the first byte leaves; and that leaves where all of it still holds
     entry.withheld, entry.cautions, entry.obligations = withheld, cautions, serving.obligations.of(purpose.name, today)
-    receipt = await disclose(journey.ledger, entry, got, data, codes, now)
+    receipt = await disclose(journey.ledger, entry, got, data, codes, now, journey.crowd)
     steps.done("disclose")
     release = Release(journey, entry, f"{receipt.shard}-{receipt.index}", began)
     at_first = decision.permits, withheld

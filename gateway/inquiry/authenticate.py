@@ -190,6 +190,11 @@ class Authenticator:
             headers = {"WWW-Authenticate": f'{challenge}, scope="{lacks.scope}"'}
             raise Refusal(Code.FORBIDDEN, lacks.message, headers=headers)
 
+    def check_expiry(self, requester: Requester, now: datetime.datetime) -> None:
+        """Raise `Refusal` where its token's time ran out while its inquiry ran."""
+        if requester.expires <= now.timestamp():
+            raise self.expired(requester)
+
     def expired(self, requester: Requester) -> Refusal:
         """The refusal of a token whose time ran out while its inquiry ran."""
         return self._unfit(

@@ -16,6 +16,7 @@ from gateway.catalogue.model import Period
 from gateway.errors import Code, Refusal
 from gateway.inquiry.admit import AdmissionPort
 from gateway.inquiry.authenticate import Authenticator
+from gateway.inquiry.beside.abreast import ALONE, Busy
 from gateway.inquiry.beside.break_glass import BreakGlassPort
 from gateway.inquiry.beside.obligations import Obligations
 from gateway.inquiry.beside.recalled import Correction, RecallsPort
@@ -133,7 +134,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     A journey is made anew, whole, with each rule set that is activated, and an inquiry goes by one from its first step
     on. `newer` gives that of an epoch, or of a later one, to an inquiry that began then (on the event loop's clock); it
     raises `Refusal` (`DECISION_UNAVAILABLE`) where it takes too long. Without it no epoch is looked at.
-    `seen` is told of each decision.
+    `seen` is told of each decision. `crowd` knows how many inquiries are under way.
     """
 
     serving: Callable[[], Serving]
@@ -156,6 +157,7 @@ class Journey(msgspec.Struct, frozen=True, eq=False):
     recalls: RecallsPort | None = None
     newer: Callable[[int, float], Awaitable[Journey]] | None = None
     seen: Seen | None = None
+    crowd: Busy = ALONE
 
     def fetched_by(self) -> float:
         """By when what departments answer counts, on the event loop's clock."""

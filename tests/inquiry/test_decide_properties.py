@@ -191,7 +191,7 @@ def test_never_more_than_table_and_guards(inquiry: Inquiry) -> None:
     check_never_more_than_table_and_guards(inquiry)
 
 
-@pytest.mark.long_cases("EXPIRED", "_NOTHING", "narrowed")
+@pytest.mark.long_cases("EXPIRED", "NOTHING", "narrowed")
 @pytest.mark.parametrize(
     ("module", "name", "fault"),
     [
@@ -200,7 +200,7 @@ def test_never_more_than_table_and_guards(inquiry: Inquiry) -> None:
         (guards, "narrowed", lambda dataset: Cell(True)),
         (guards, "EXPIRED", None),
         (step, "_coverage", lambda *_: frozenset({("income-statements", None), ("volunteering", None)})),
-        (step, "_NOTHING", SubjectFacts(case_verified=True)),
+        (step, "NOTHING", SubjectFacts(case_verified=True)),
         (guards, "no_grant", lambda purpose: Cell(True)),
     ],
 )

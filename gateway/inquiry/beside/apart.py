@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from gateway.errors import Code, Refusal
+from gateway.inquiry.beside.abreast import abreast
 from gateway.inquiry.beside.recalled import correction
 from gateway.inquiry.beside.roots import Known
 from gateway.inquiry.disclose import Entry
@@ -25,6 +26,7 @@ from gateway.rules.model import Purpose
 
 async def planned(journey: Journey, serving: Serving, requester: Requester, asked: GraphQLRequest) -> Plan:
     """The compiled operation. Raises `Refusal` as `Planner.plan`, and `QUOTA_EXCEEDED`."""
+    await abreast(journey.crowd)
     planner, operation = serving.planner, (asked.query, asked.operation_name)
     plan = planner.known(*operation)
     if plan is None:
