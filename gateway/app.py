@@ -57,6 +57,7 @@ from gateway.inquiry.journey import Journey, Serving
 from gateway.inquiry.types import Answer
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.log.build import Watched, ledger_of
+from gateway.ledger.log.floor import Floor
 from gateway.ledger.log.tiles import routes as ledger_routes
 from gateway.manage.link import Link
 from gateway.manage.reporter import Reporter
@@ -105,11 +106,14 @@ class Gateway:
         self._traces = traces(settings, self._states)
         self._metrics.traces = self._traces.begin if self._traces is not None else None
         watched = Watched(self._states.of("ledger"), self._states.of("witness"), self._metrics.group_size.observe)
-        self._now = Clock(lambda: max(self._ledger.floor, self._public.floor), heard=self._states.of("clock"))
-        self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched)
+        floor = Floor()
+        self._now = Clock(functools.partial(getattr, floor, "at"), heard=self._states.of("clock"))
+        self._ledger = ledger_of(store, settings.ledger, parts.private, self._now, watched=watched, floor=floor)
         self._seconds = lambda: self._now().timestamp()
         self._words = Words(words.read(settings.texts), lambda: self._serving.rules.calendar.zone)
-        self._public = Public(settings, store, parts.private, self._now, lambda: self._generations.using(), self._words)
+        self._public = Public(
+            settings, store, parts.private, self._now, lambda: self._generations.using(), self._words, floor
+        )
         self._shares, self._unsent = Shares(self._now.sure), Unsent(self._ledger)
         self._writer = Writer(self._ledger, self._now.sure, parts.rules.calendar.zone)
         outward = functools.partial(receiver_client, settings.webhooks, Addresses(settings.webhooks.networks))
@@ -147,12 +151,8 @@ class Gateway:
             store, self._load, self._exchange, heard, self._seconds, shard, lambda: self._departments.now.digest
         )
         self._following.begin(parts.epoch, parts.rules.digest, first)
-        self.endpoint = GraphQLEndpoint(
-            self._generations.answer,
-            self._log.defect,
-            body_limit=settings.limits.body,
-            patience=settings.limits.patience + LONGER,
-        )
+        answer, defect, patience = self._generations.answer, self._log.defect, settings.limits.patience + LONGER
+        self.endpoint = GraphQLEndpoint(answer, defect, body_limit=settings.limits.body, patience=patience)
         self._pages = application(self._routes(), self._lifespan, self._words)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

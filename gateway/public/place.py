@@ -16,8 +16,6 @@ from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.proof.tlog_proof import Receipt
 
-_BEFORE_ANY = datetime.datetime.fromtimestamp(0, datetime.UTC)
-
 AGAIN = 1.0
 """Seconds after which a shard that could not be had is tried again."""
 
@@ -30,11 +28,6 @@ class Place:
         self._ledger: Ledger | None = None
         self._starting: asyncio.Task[Ledger] | None = None
         self._refused: tuple[float, str] | None = None
-
-    @property
-    def floor(self) -> datetime.datetime:
-        """The highest time of any entry there."""
-        return self._ledger.floor if self._ledger else _BEFORE_ANY
 
     async def append(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from gateway.config.settings import Settings
 from gateway.inquiry.journey import Journey
 from gateway.ledger.entry.registry import OPEN
 from gateway.ledger.log.build import ledger_of
+from gateway.ledger.log.floor import Floor
 from gateway.public.gate import Gate
 from gateway.public.place import Place
 from gateway.public.record import OpenRecords
@@ -25,7 +25,10 @@ from gateway.texts.words import Words
 
 
 class Public:
-    """`using` gives the ports of an inquiry's steps, for as long as they are used; `words` are the pages' texts."""
+    """`using` gives the ports of an inquiry's steps, for as long as they are used; `words` are the pages' texts.
+
+    `floor` rises with the entries of what was shown.
+    """
 
     def __init__(
         self,
@@ -35,17 +38,13 @@ class Public:
         now: Now,
         using: Callable[[], AbstractContextManager[Journey]],
         words: Words,
+        floor: Floor,
     ) -> None:
-        self._place = Place(lambda: ledger_of(store, settings.ledger, private, now, OPEN))
+        self._place = Place(lambda: ledger_of(store, settings.ledger, private, now, OPEN, floor=floor))
         self._records = OpenRecords(self._place)
         gate = Gate(settings.open.per_second, time.monotonic)
         self._routes = Routes(using, self._records, gate, settings.open.proxies, now, words)
         self._transparency = Transparency(store, using, gate, settings.open.proxies, words)
-
-    @property
-    def floor(self) -> datetime.datetime:
-        """The highest time of any entry of what was shown."""
-        return self._place.floor
 
     def routes(self) -> list[Route]:
         """What is served."""

@@ -22,6 +22,7 @@ from gateway.config.store_key import StoreKey
 from gateway.documents import Node
 from gateway.errors import ConfigurationError, LedgerUnavailable, Problem
 from gateway.ledger.entry.registry import ROOT, SERVING
+from gateway.ledger.log.floor import Floor
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.publish import Publisher
@@ -58,18 +59,19 @@ def ledger_of(
     now: Now,
     names: Sequence[str] = SERVING,
     watched: Watched | None = None,
+    floor: Floor | None = None,
 ) -> Ledger:
     """A ledger on the store, not yet started, in the first shard of `names` that can be had.
 
     `names` are `SERVING`, `COMMANDS`, `RECALLS` or `OPEN`. `now` is the process's clock, for all that the
-    ledger enters itself.
+    ledger enters itself. `floor` rises with its entries.
     """
     watched = watched or Watched()
     publisher = publisher_of(store, settings, now, watched.witness)
     heard: dict[str, Any] = {"heard": watched.ledger} if watched.ledger else {}
     counted: dict[str, Any] = {"committed": watched.committed} if watched.committed else {}
     registrar = Registrar(store, private, settings.origin, publisher)
-    return Ledger(store, private, registrar, publisher, names=names, **heard, **counted)
+    return Ledger(store, private, registrar, publisher, names=names, floor=floor, **heard, **counted)
 
 
 def publisher_of(store: Store, settings: LedgerSettings, now: Now, heard: Heard | None = None) -> Publisher:

@@ -27,6 +27,7 @@ from gateway.errors import Conflict, LedgerUnavailable
 from gateway.ledger.entry.parts import SubjectParts
 from gateway.ledger.entry.registry import SERVING
 from gateway.ledger.log.batch import MAX_GROUP, Batch, Gathering, Waiting, next_group
+from gateway.ledger.log.floor import Floor
 from gateway.ledger.log.keyring import Changes, Pending, Unlearned
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
@@ -39,11 +40,10 @@ from gateway.ledger.stored.read import StoredEntry
 from gateway.manage.states import Heard
 from gateway.saying import in_words
 from gateway.storage.port import Store
-from gateway.storage.tables import micros, moment
+from gateway.storage.tables import micros
 
 _T = TypeVar("_T")
 _FULL = "too many entries wait for the ledger"
-_moment = functools.lru_cache(maxsize=2)(moment)  # every step of every inquiry asks for the same one
 
 
 def _unheard(_name: str, _why: str | None) -> None:
@@ -69,7 +69,7 @@ class Ledger:
     `COMMANDS` and `RECALLS`, one that another holds is waited for. `waiting` is how many appends may wait. After
     a fault the store is tried again every `retry` seconds, so that the ledger is healthy by itself as soon as it can
     be. `heard` is told when it refuses and why, and when it does not any more; `committed`, how many entries each
-    commit held.
+    commit held. `floor` rises with its entries.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Ledger:
         retry: float = 1.0,
         heard: Heard = _unheard,
         committed: Callable[[int], None] = _uncounted,
+        floor: Floor | None = None,
     ) -> None:
         self.store = store
         self.origin = registrar.origin
@@ -95,9 +96,9 @@ class Ledger:
         self._publisher, self._registrar, self.now = publisher, registrar, publisher.now
         self._publishing: asyncio.Task[None] | None = None
         self._unpublished: str | None = None
-        self._floor = 0
+        self._floor = floor or Floor()
         self._gathering = Gathering()
-        self._taking = Taking(store, private, registrar, publisher, names)
+        self._taking = Taking(store, private, registrar, publisher, names, self._floor)
         self._slow: asyncio.Task[None] | None = None  # what is under way off the fast path; the loop keeps no reference
         self._open = self._faulted = self._busy = self._retrying = False
 
@@ -109,7 +110,7 @@ class Ledger:
     @property
     def floor(self) -> datetime.datetime:
         """The highest time of any committed entry: no clock may give less."""
-        return _moment(max(self._floor, self._shard.floor) if self._shard else 0)
+        return self._floor.at
 
     def time(self) -> datetime.datetime | None:
         """The time by another's clock, as `gateway.clock.Theirs` wants it: the store's, or a witness's."""
@@ -129,7 +130,7 @@ class Ledger:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._shard = await self._taking.shard(self._floor)
+        self._shard = await self._taking.shard()
         try:
             await self._register(self._shard)
             self._publishing = self._loop.create_task(self._publish())
@@ -350,9 +351,8 @@ class Ledger:
     async def _restore(self, shard: Shard) -> None:
         if not shard.sealed:
             return await shard.probe()
-        self._floor = max(self._floor, shard.floor)
         await shard.release()
-        taken = await self._taking.shard(self._floor)
+        taken = await self._taking.shard()
         try:
             await self._register(taken)
         except BaseException:

@@ -29,6 +29,7 @@ from gateway.clock import Now
 from gateway.errors import Conflict, LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.log import retire
 from gateway.ledger.log.batch import Batch, prepare
+from gateway.ledger.log.floor import Floor
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Keyring, Pending, Unlearned
 from gateway.ledger.proof.merkle import EMPTY_ROOT, Tree
@@ -49,20 +50,20 @@ async def _unchecked() -> None:
 
 
 class Shard:
-    """One shard, claimed. `floor` is in microseconds; `lost` is why it can never append again, once it cannot.
+    """One shard, claimed. `lost` is why it can never append again, once it cannot. `floor` rises with its entries.
 
     `sealed`: lost because the store was set back, so that another shard has to be opened.
     """
 
     def __init__(
-        self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree, now: Now, check: Check
+        self, store: Store, held: Held, signer: Signer, head: Head, tree: Tree, now: Now, check: Check, floor: Floor
     ) -> None:
         self.name = head.name
         self.lost: str | None = None
         self.sealed = self._released = self._undone = False
         self._store, self._held, self._signer, self._clock = store, held, signer, now
-        self._head, self._now = head, tree
-        self._attempt: Head | None = None
+        self._floor = floor
+        self._stands(head, tree)
         self._check = check
         self._keyring = Keyring(head.id)
 
@@ -76,6 +77,7 @@ class Shard:
         now: Now,
         remembered: Sequence[SeenOutside] = (),
         check: Check = _unchecked,
+        floor: Floor | None = None,
     ) -> Shard | None:
         """Take the shard over, making it where it is new; None where another process holds it.
 
@@ -93,7 +95,8 @@ class Shard:
                 if await asyncio.to_thread(retire.is_sealed, store, name):
                     raise retire.Behind(f"shard `{name}` is sealed")
                 signer = Signer(f"{origin}/{name}", private)
-                return cls(store, held, signer, *await _claim(store, held, signer, name), now, check)
+                head, tree = await _claim(store, held, signer, name)
+                return cls(store, held, signer, head, tree, now, check, floor or Floor())
             except BaseException:
                 await held.release()
                 raise
@@ -114,9 +117,11 @@ class Shard:
     def root(self) -> bytes:
         return self._now.root
 
-    @property
-    def floor(self) -> int:
-        return self._head.floor
+    def _stands(self, head: Head, tree: Tree) -> None:
+        """This much is known to be in the store."""
+        self._head, self._now = head, tree
+        self._attempt: Head | None = None
+        self._floor.rise(head.floor)
 
     @property
     def alive(self) -> bool:
@@ -151,7 +156,7 @@ class Shard:
             self._lose()
         except StoreUnavailable as error:
             raise LedgerUnavailable(f"the store is out of reach ({error})") from error
-        self._head, self._now, self._attempt = head, tree, None
+        self._stands(head, tree)
         self._keyring.forget()
 
     async def _seal_if_behind(self) -> None:
@@ -226,7 +231,7 @@ class Shard:
         self._durable(batch)
 
     def _durable(self, batch: Batch) -> None:
-        self._head, self._now, self._attempt = batch.group.after, batch.growth.tree, None
+        self._stands(batch.group.after, batch.growth.tree)
         if batch.group.destroys:
             self._keyring.forget()
         else:

@@ -11,13 +11,13 @@ from gateway.errors import Conflict, LedgerUnavailable, StoreUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.registry import COMMANDS, RECALLS
 from gateway.ledger.log import retire
+from gateway.ledger.log.floor import Floor
 from gateway.ledger.log.head_file import SeenOutside
 from gateway.ledger.log.keyring import Pending
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.log.shard import Shard
 from gateway.storage.port import Store
-from gateway.storage.tables import moment
 
 _PATIENCE = 10.0
 _AGAIN = 0.05
@@ -26,7 +26,7 @@ _ALONE = frozenset((*COMMANDS, *RECALLS))
 
 
 class Taking:
-    """Takes shards for one process, of `names`; as `gateway.ledger.log.ledger` has them."""
+    """Takes shards for one process, of `names`; as `gateway.ledger.log.ledger` has them. `floor` rises with theirs."""
 
     def __init__(
         self,
@@ -35,14 +35,15 @@ class Taking:
         registrar: Registrar,
         publisher: Publisher,
         names: Sequence[str],
+        floor: Floor,
     ) -> None:
-        self._store, self._private, self._names = store, private, names
+        self._store, self._private, self._names, self._floor = store, private, names, floor
         self._registrar, self._publisher = registrar, publisher
 
-    async def shard(self, floor: int) -> Shard:
+    async def shard(self) -> Shard:
         """One of this process's own, ready to append to; a new one that names them where gaps have to be named.
 
-        `floor` is the highest time, in microseconds, of what this process entered before. Raises `LedgerUnavailable`.
+        Raises `LedgerUnavailable`.
         """
         await self._registrar.check()
         loop = asyncio.get_running_loop()
@@ -66,9 +67,10 @@ class Taking:
                         self._publisher.now,
                         remembered,
                         self._registrar.check,
+                        self._floor,
                     )
                     if taken is not None and gaps:
-                        await self._name_gaps(taken, gaps, floor)
+                        await self._name_gaps(taken, gaps)
                 except retire.Behind:
                     break  # what has to be named is another now
                 if taken is not None:
@@ -105,11 +107,11 @@ class Taking:
             return LedgerUnavailable("every shard is held by a process, or sealed")
         return LedgerUnavailable(f"shard `{self._names[0]}` is {'held by another process' if held else 'sealed'}")
 
-    async def _name_gaps(self, shard: Shard, gaps: list[retire.Sealed], floor: int) -> None:
+    async def _name_gaps(self, shard: Shard, gaps: list[retire.Sealed]) -> None:
         nothing = entries.encode(entries.NOTHING)
         group = []
         for gap in gaps:
-            now = max(self._publisher.now(), moment(max(floor, shard.floor)))
+            now = max(self._publisher.now(), self._floor.at)
             told, at, noted = retire.gap_entry(gap, self._registrar.origin, shard.name, now)
             group.append(Pending(told, nothing, at, (entries.OWN.issuer, entries.OWN.client), (noted,)))
         try:
