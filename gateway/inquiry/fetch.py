@@ -69,6 +69,8 @@ class Fetcher:
         }
         """By department what it is sent about an inquiry, where it is sent anything."""
         self._known: set[tuple[type, tuple[str, ...]]] = set()
+        self._doubted = set(connectors)
+        """Departments that are not known to have answered well the last time."""
 
     async def fetch(
         self, permits: Sequence[Permit], deadline: float, about: Forwarded | None = None, steps: Steps = UNTIMED
@@ -93,9 +95,15 @@ class Fetcher:
             self._bound(requests, got)
         if self._heard is not None:
             well = Failure not in map(type, got.values())
-            for department, datasets in requests.items():
-                self._heard(department, None if well else _why(datasets, got))
+            if not well or not self._doubted.isdisjoint(requests):
+                self._report(self._heard, requests, got)
         return got
+
+    def _report(self, heard: Heard, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got) -> None:
+        for department, datasets in requests.items():
+            why = _why(datasets, got)
+            (self._doubted.discard if why is None else self._doubted.add)(department)
+            heard(department, why)
 
     def _bound(self, requests: Mapping[str, tuple[DatasetRequest, ...]], got: Got) -> None:
         """Leave out departments, the one with most records first, until so few are left as may go on."""

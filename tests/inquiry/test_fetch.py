@@ -158,3 +158,25 @@ async def test_records_over_the_bound_are_not_looked_at(monkeypatch: pytest.Monk
     assert {outcome.fault for outcome in got.values() if isinstance(outcome, Failure)} == {Fault.INVALID}
     assert len(got) == 3
     assert looked == []
+
+
+async def test_each_fault_is_reported_and_its_end_once() -> None:
+    gives: dict[str, Callable[[RecordRequest], Any]] = {"a": well, "b": well}
+    connectors = {name: Answering(lambda request, name=name: gives[name](request)) for name in gives}
+    reported: list[tuple[str, bool]] = []
+    fetcher = Fetcher(
+        connectors, {"a-set": "a", "b-set": "b"}, heard=lambda name, why: reported.append((name, why is None))
+    )
+
+    async def asked(give: Callable[[RecordRequest], Any]) -> list[tuple[str, bool]]:
+        reported.clear()
+        gives["a"] = give
+        await fetcher.fetch(PERMITS, asyncio.get_running_loop().time() + 5)
+        return list(reported)
+
+    assert await asked(well) == [("a", True), ("b", True)], "nothing is known of either before"
+    assert await asked(well) == []
+    assert await asked(fails) == [("a", False), ("b", True)]
+    assert ("a", False) in await asked(fails)
+    assert ("a", True) in await asked(well)
+    assert await asked(well) == []
