@@ -12,7 +12,7 @@ help:
 	@echo "make demo [ONCE=1]   the invented region on this machine: departments, authorization server, gateway, twelve scenes"
 	@echo "make test            everything that is checked: style, types, imports, tests (installs what they need)"
 	@echo "make properties      what is tested by drawn examples, with more and other ones at each run"
-	@echo "make trials [ONLY=..] what takes long: kills, races, soak, all cases of tests; under an hour, not run by CI"
+	@echo "make trials [ONLY=..] what takes long: kills, races, soak, all cases of tests; about an hour, not run by CI"
 	@echo "make bench [ONLY=..] measures an inquiry, and three other gateways beside it; writes var/bench.json"
 	@echo "make shots           every page as a picture, wide and narrow, light and dark, in var/shots/"
 	@echo "make check           style, types, imports, policies and spelling only: seconds"

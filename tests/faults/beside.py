@@ -114,13 +114,14 @@ def groups(kind: str, faults: Sequence[str]) -> Iterator[list[str]]:
 
 def cells(scene: Kinds, faults: Sequence[str], timed: int = TIMED) -> Iterator[Cell]:
     """Each fault, measured until it holds or was measured often enough."""
-    for group in groups(scene.kind, faults):
-        control = percentile(scene, _control(scene.kind, group[-1]), timed)
+    kind = scene.kind(ALONE[0])
+    for group in groups(kind, faults):
+        control = percentile(scene, _control(kind, group[-1]), timed)
         for fault in group:
-            found = Cell(scene.kind, fault, percentile(scene, fault, timed), control)
+            found = Cell(kind, fault, percentile(scene, fault, timed), control)
             while not found.holds and found.times <= AGAIN:
-                again = percentile(scene, _control(scene.kind, fault), timed * MORE)
-                found = Cell(scene.kind, fault, percentile(scene, fault, timed * MORE), again, found.times + 1)
+                again = percentile(scene, _control(kind, fault), timed * MORE)
+                found = Cell(kind, fault, percentile(scene, fault, timed * MORE), again, found.times + 1)
             yield found
 
 
@@ -134,8 +135,8 @@ def beside(kinds: Sequence[str], only: Sequence[str]) -> dict[str, Any]:
     kinds = [kind for kind in kinds if chosen(kind, only)]
     total = sum(len(chosen(kind, only)) for kind in kinds)
     with scenes(kinds) as running:
-        for scene in running:
-            for each in cells(scene, chosen(scene.kind, only)):
+        for kind, scene in running:
+            for each in cells(scene, chosen(kind, only)):
                 found.append(each)
                 print(f"{len(found)} of {total}  {each}", file=sys.stderr, flush=True)
     return {

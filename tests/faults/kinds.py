@@ -1,4 +1,4 @@
-"""A gateway whose five departments are all of one kind of connector, each with the faults of `tests.faults.table`.
+"""A gateway whose departments are all of a kind of connector, or each of its own, with faults of `tests.faults.table`.
 
 `Kinds` is a `Bad` of `tests.faults.conftest`: departments over HTTP are told their moods, and a database's mood is
 another definition of its dataset's view, or a proxy before it that falls silent. The department that fails alone is a
@@ -13,7 +13,7 @@ import json
 import sqlite3
 import threading
 import urllib.parse
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,28 +56,38 @@ SUBJECTS = range(20_001, 34_001)
 
 
 class Kinds(Bad):
-    """`folder` is its own; `server` is that of its databases, where it is not SQLite. `subjects` are who has records,
-    by number."""
+    """`folder` is its own; `kind` is that of all departments, or by department. `server` is that of its databases,
+    where it is not SQLite. `subjects` are who has records, by number."""
 
     def __init__(
-        self, folder: Path, kind: str, server: Postgres | MariaDB | None = None, subjects: range = SUBJECTS
+        self,
+        folder: Path,
+        kind: str | Mapping[str, str],
+        server: Postgres | MariaDB | None = None,
+        subjects: range = SUBJECTS,
     ) -> None:
-        self.kind, self._server, self.subjects = kind, server, subjects
+        self._kinds = dict.fromkeys(DATASETS, kind) if isinstance(kind, str) else dict(kind)
+        self._server, self.subjects = server, subjects
         catalogue = load(POLICIES, [])
         self._all, self._schemes = catalogue.published, catalogue.schemes
-        self._database = _made(server, kind) if server else ""
+        on_server = [name for name, each in self._kinds.items() if each in DATABASES and each != "sqlite"]
+        self._database = _made(server, self._kinds[on_server[0]]) if server else ""
         self._loop = asyncio.new_event_loop()
         self._stack = contextlib.AsyncExitStack()
         self._proxies: dict[str, Proxy] = {}
         self._alone_port = free_port()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         if server is not None:
-            for department in DATASETS:
+            for department in on_server:
                 self._proxies[department] = self._do(self._stack.enter_async_context(Proxy(server.port).serving()))
         folder.mkdir(parents=True, exist_ok=True)
-        self._deliveries = self._delivering(folder) if kind == "files" else {}
+        self._deliveries = self._delivering(folder)
         super().__init__(folder)
         self._alone = self._child("alone", "tests.faults.department", str(self._alone_port))
+
+    def kind(self, dataset: str) -> str:
+        """The kind of a dataset's department."""
+        return self._kinds[self._all[dataset].department]
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -96,7 +106,7 @@ class Kinds(Bad):
             entry = departments.setdefault(dataset.department, {**self._department(dataset.department), "datasets": {}})
             about = {name.removeprefix("m_"): name for name in WELL if name not in ("m_scheme", "m_subject")}
             whose = {"scheme": "m_scheme", "value": "m_subject"}
-            if self.kind == "entities":
+            if self.kind(dataset.id) == "entities":
                 whose = {"not_returned": "the matrix tries what nothing in an answer would tell"}
             entry["datasets"][dataset.id] = {
                 **self._place(dataset),
@@ -106,29 +116,29 @@ class Kinds(Bad):
         return {"departments": departments}
 
     def _department(self, name: str) -> dict[str, Any]:
-        limits, at = dict(LIMITS), self._at(name)
-        if self.kind == "graphql":
+        kind, limits, at = self._kinds[name], dict(LIMITS), self._at(name)
+        if kind == "graphql":
             query = "subject(scheme: $scheme, value: $value)"
             by_kind = {"organisation": query, "person": query}
             return {"kind": "graphql", "url": f"{at}/graphql", "query": by_kind, "limits": limits}
-        if self.kind == "entities":
+        if kind == "entities":
             return {"kind": "graphql", "url": f"{at}/graphql", "entities": True, "limits": limits}
-        if self.kind == "files":
+        if kind == "files":
             limits.pop("retries")
             return {**self._deliveries[name].config(), "limits": limits}
-        if self.kind in DATABASES:
+        if kind in DATABASES:
             limits.pop("retries")
-            if self._server is None:
+            if kind == "sqlite":
                 return {"kind": "sql", "url": f"sqlite:///{name}.db", "limits": limits}
-            account = "mariadb+pymysql://gateway" if self.kind == "mariadb" else "postgresql+psycopg://postgres"
+            account = "mariadb+pymysql://gateway" if kind == "mariadb" else "postgresql+psycopg://postgres"
             url = f"{account}@127.0.0.1:{self._proxies[name].port}/{self._database}"
             return {"kind": "sql", "url": url, "limits": limits}
-        if self.kind == "xroad":
+        if kind == "xroad":
             named = {"client": "EE/GOV/70000001/gateway", "service": SERVICE}
             return {"kind": "xroad", "security_server": at, **named, "limits": limits}
-        transport = "httpx" if self.kind == "rest-httpx" else "pooled"
+        transport = "httpx" if kind == "rest-httpx" else "pooled"
         made = {"kind": "rest", "base_url": at, "transport": transport, "limits": limits}
-        if self.kind == "rest-paged":
+        if kind == "rest-paged":
             made["auth"] = {
                 "kind": "client_credentials",
                 "token_url": f"{at}/token/{DATASETS[name]}",
@@ -138,27 +148,27 @@ class Kinds(Bad):
         return made
 
     def _place(self, dataset: Dataset) -> dict[str, Any]:
-        if self.kind in ("graphql", "entities"):
+        kind = self.kind(dataset.id)
+        if kind in ("graphql", "entities"):
             return {"field": dataset.graphql_name}
-        if self.kind == "files":
+        if kind == "files":
             return {}
-        if self.kind in DATABASES:
+        if kind in DATABASES:
             return {"table": dataset.id.replace("-", "_")}
-        if self.kind == "rest-post":
+        if kind == "rest-post":
             look_up = {"method": "POST", "body": {"scheme": "{scheme}", "value": "{value}"}, "safe": True}
             return {**look_up, "path": f"/{dataset.id}", "records": "items"}
-        if self.kind == "rest-xml":
+        if kind == "rest-xml":
             return {"format": "xml", "path": f"/xml/{dataset.id}/{{scheme}}/{{value}}", "records": "reply.items.item"}
-        paging = {"paging": {"next": "next"}} if self.kind == "rest-paged" else {}
+        paging = {"paging": {"next": "next"}} if kind == "rest-paged" else {}
         return {"path": f"/{dataset.id}/{{scheme}}/{{value}}", "records": "items", **paging}
 
     def start(self) -> None:
-        if self.kind == "files":
-            self._deliver_first()
-        elif self.kind in DATABASES:
-            for dataset in ALL:
-                self._run(self._all[dataset].department, *definition(self.kind, self._all[dataset], "well"))
-        else:
+        self._deliver_first()
+        for dataset in ALL:
+            if self.kind(dataset) in DATABASES:
+                self._run(self._all[dataset].department, *definition(self.kind(dataset), self._all[dataset], "well"))
+        if self._kinds[next(iter(DATASETS))] not in ("files", *DATABASES):
             self._alone.start()
             self._alone.ready()
         super().start()
@@ -169,6 +179,7 @@ class Kinds(Bad):
         return {
             name: Delivery(folder / name, [each for each in self._all.values() if each.department == name], subjects)
             for name in departments
+            if self._kinds[name] == "files"
         }
 
     def _shape(self, dataset: Dataset) -> DatasetShape:
@@ -180,30 +191,37 @@ class Kinds(Bad):
 
     def _deliver_first(self) -> None:
         for name, entry in self.sources()["departments"].items():
+            if name not in self._deliveries:
+                continue
             shapes = {each: self._shape(self._all[each]) for each in entry["datasets"]}
             self._deliveries[name].connect(written(entry, self.folder), shapes)
             self._deliveries[name].mood(DATASETS.get(name, next(iter(shapes))), "well")
 
     def _run(self, department: str, *statements: str) -> None:
-        if isinstance(self._server, MariaDB):
-            with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+        kind, server = self._kinds[department], self._server
+        if isinstance(server, MariaDB) and kind == "mariadb":
+            with server.connect(self._database) as opened, opened.cursor() as cursor:
 
                 def one(text: str) -> Any:
                     cursor.execute(text)
                     return cursor
 
-                self._fill(lambda text, rows: cursor.executemany(text.replace("?", "%s"), rows), one, statements)
+                self._fill(kind, lambda text, rows: cursor.executemany(text.replace("?", "%s"), rows), one, statements)
             return
-        if self._server is not None:
-            with self._server.connect(self._database) as connection:
-                self._fill(lambda text, rows: connection.cursor().executemany(text.replace("?", "%s").encode(), rows),
-                           lambda text: connection.execute(text.encode()), statements)  # fmt: skip
+        if isinstance(server, Postgres) and kind != "sqlite":
+            with server.connect(self._database) as connection:
+                self._fill(
+                    kind,
+                    lambda text, rows: connection.cursor().executemany(text.replace("?", "%s").encode(), rows),
+                    lambda text: connection.execute(text.encode()),
+                    statements,
+                )
             return
         with contextlib.closing(sqlite3.connect(self.folder / f"{department}.db", timeout=30)) as file, file:
-            self._fill(file.executemany, file.execute, statements)
+            self._fill(kind, file.executemany, file.execute, statements)
 
-    def _fill(self, many: Callable[..., Any], one: Callable[..., Any], statements: tuple[str, ...]) -> None:
-        one(TABLE.format(more=MORE.get(self.kind, "")))
+    def _fill(self, kind: str, many: Callable[..., Any], one: Callable[..., Any], statements: tuple[str, ...]) -> None:
+        one(TABLE.format(more=MORE.get(kind, "")))
         if not one("SELECT 1 FROM subject LIMIT 1").fetchall():
             many(
                 "INSERT INTO subject (scheme, value) VALUES (?, ?)",
@@ -213,11 +231,11 @@ class Kinds(Bad):
             one(statement)
 
     def mood(self, dataset: str, mood: str = "well") -> None:
-        department = self._all[dataset].department
-        if self.kind == "files":
+        department, kind = self._all[dataset].department, self.kind(dataset)
+        if kind == "files":
             self._deliveries[department].mood(dataset, mood)
             return
-        if self.kind not in DATABASES:
+        if kind not in DATABASES:
             url = f"{self._at(department)}/mood/{dataset}/{urllib.parse.quote(mood)}"
             assert httpx.get(url).status_code == 200
             return
@@ -226,7 +244,7 @@ class Kinds(Bad):
             proxy.mute = mood == "silent"
             if proxy.mute:
                 self._loop.call_soon_threadsafe(proxy.silence)
-        self._run(department, *definition(self.kind, self._all[dataset], mood))
+        self._run(department, *definition(kind, self._all[dataset], mood))
 
     def several(self, count: int) -> tuple[dict[str, str], str, list[str]]:
         """Headers, body and subjects of an inquiry about so many new ones, as a licensing authority asks."""

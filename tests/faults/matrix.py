@@ -20,7 +20,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,22 +76,30 @@ NOT_WHOLE = "healthy data are not whole"
 
 
 @contextlib.contextmanager
-def scenes(kinds: Sequence[str], **made: Any) -> Iterator[Iterator[Kinds]]:
-    """A running gateway of each kind, one after the other; `made` is what `Kinds` takes besides."""
+def scene_of(folder: Path, kind: str | Mapping[str, str], **made: Any) -> Iterator[Kinds]:
+    """A running gateway whose departments are of a kind, or each of its own; `made` is what `Kinds` takes besides."""
+    kinds = {kind} if isinstance(kind, str) else {*kind.values()}
+    with contextlib.ExitStack() as inner:
+        server: Postgres | MariaDB | None = None
+        if kinds & {*DATABASES} - {"sqlite"}:
+            server = inner.enter_context(mariadb() if "mariadb" in kinds else postgres())
+        scene = Kinds(folder, kind, server, **made)
+        inner.callback(scene.stop)
+        scene.start()
+        for _ in range(20):  # what is made once is made before anything is measured
+            _, reply, _ = ask(scene, ALL)
+            assert "errors" not in reply, reply
+        yield scene
 
-    def each() -> Iterator[Kinds]:
+
+@contextlib.contextmanager
+def scenes(kinds: Sequence[str], **made: Any) -> Iterator[Iterator[tuple[str, Kinds]]]:
+    """Each kind with a running gateway, one after the other."""
+
+    def each() -> Iterator[tuple[str, Kinds]]:
         for kind in kinds:
-            with contextlib.ExitStack() as inner:
-                server: Postgres | MariaDB | None = None
-                if kind in DATABASES and kind != "sqlite":
-                    server = inner.enter_context(mariadb() if kind == "mariadb" else postgres())
-                scene = Kinds(Path(folder) / kind, kind, server, **made)
-                inner.callback(scene.stop)
-                scene.start()
-                for _ in range(20):  # what is made once is made before anything is measured
-                    _, reply, _ = ask(scene, ALL)
-                    assert "errors" not in reply, reply
-                yield scene
+            with scene_of(Path(folder) / kind, kind, **made) as scene:
+                yield kind, scene
 
     with tempfile.TemporaryDirectory(prefix="dutybound-matrix-") as folder:
         running = each()
@@ -149,7 +157,8 @@ def _post(scene: Kinds, headers: dict[str, str], body: str, client: httpx.Client
 
 
 def cell(scene: Kinds, fault: str, broken: tuple[str, ...], slack: float) -> Row:
-    """Ask about all datasets, with the fault in some."""
+    """Ask about all datasets, with the fault in some, whose departments are of one kind."""
+    kind = scene.kind(broken[0])
     for dataset in broken:
         scene.mood(dataset, fault)
     before = memory(scene, anew=True)
@@ -160,21 +169,21 @@ def cell(scene: Kinds, fault: str, broken: tuple[str, ...], slack: float) -> Row
             longest = max(longest, seconds)
             told |= {error["extensions"]["code"] for error in reply.get("errors", ())}
             found = dict(zip(ALL, reply["data"]["organisation"].values(), strict=True))
-            wrong |= dict.fromkeys(_wrong(scene.kind, fault, broken, value, found))
-        if scene.kind == "entities":
+            wrong |= dict.fromkeys(_wrong(kind, fault, broken, value, found))
+        if kind == "entities":
             wrong |= dict.fromkeys(_several(scene, fault, broken))
     finally:
         for dataset in broken:
             scene.mood(dataset)
     grown = memory(scene) - before
-    allowed = codes(scene.kind, fault)
+    allowed = codes(kind, fault)
     if allowed and slack > SLACK:  # a machine that is so busy has a fault come too late, too
         allowed |= TOO_LATE
     if not told <= allowed or bool(told) != bool(allowed):
         wrong[f"not the code: {' or '.join(sorted(allowed)) or 'none'}"] = None
     late = ["too much memory"] if grown > MEMORY else []
     late += ["past the deadline"] if longest > TIMEOUT + slack else []
-    return Row(scene.kind, fault, len(broken), tuple(sorted(told)), longest, grown, tuple(wrong), tuple(late))
+    return Row(kind, fault, len(broken), tuple(sorted(told)), longest, grown, tuple(wrong), tuple(late))
 
 
 def _wrong(kind: str, fault: str, broken: Sequence[str], value: str, found: dict[str, Any]) -> Iterator[str]:
@@ -196,7 +205,7 @@ def _several(scene: Kinds, fault: str, broken: Sequence[str]) -> Iterator[str]:
     headers, body, values = scene.several(SEVERAL)
     reply, _ = _post(scene, headers, body)
     for value, one in zip(values, reply["data"]["organisations"], strict=True):
-        yield from _wrong(scene.kind, fault, broken, value, dict(zip(LICENCES, one.values(), strict=True)))
+        yield from _wrong("entities", fault, broken, value, dict(zip(LICENCES, one.values(), strict=True)))
 
 
 def measured(scene: Kinds, fault: str, broken: tuple[str, ...], slack: float) -> Row:
@@ -222,17 +231,17 @@ def run(
     """
     kinds = [kind for kind in kinds if chosen(kind, only)]
     with scenes(kinds, **made) as running:
-        for scene in running:
+        for kind, scene in running:
             opened = descriptors(scene)
-            for number, fault in enumerate(chosen(scene.kind, only)):
+            for number, fault in enumerate(chosen(kind, only)):
                 for broken in ((ALONE, FOUR)[number % 2],) if turns else (ALONE, FOUR):
                     yield measured(scene, fault, broken, slack)
             value, reply, _ = ask(scene, ALL)
             found = dict(zip(ALL, reply["data"]["organisation"].values(), strict=True))
-            wrong = tuple(dict.fromkeys(_wrong(scene.kind, "", (), value, found)))
+            wrong = tuple(dict.fromkeys(_wrong(kind, "", (), value, found)))
             if not given_back(scene, opened):
                 wrong += ("descriptors stay open",)
-            yield Row(scene.kind, "(none, afterwards)", 0, wrong=wrong)
+            yield Row(kind, "(none, afterwards)", 0, wrong=wrong)
 
 
 def counted(kinds: Sequence[str], only: Sequence[str], *, turns: bool = False) -> int:

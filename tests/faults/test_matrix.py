@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults import beside, matrix, soak
-from tests.faults.kinds import ALL, KINDS, Kinds, expected
+from tests.faults.kinds import ALL, DATASETS, KINDS, Kinds, expected
 from tests.faults.table import FAULTS, codes
 
 SHORT = {
@@ -23,7 +24,15 @@ SHORT = {
 }
 """Of each kind few, that the tests of connectors do not run through a gateway; `test_department` has all of REST's.
 
-Of the kinds that are marked, `tests/connectors/contract` has what a kind of connector keeps."""
+The kinds that are marked share a gateway in `make test`."""
+BESIDE = {
+    "labour": ("rest-paged", "an endless token"),
+    "market": ("rest-post", "another among them"),
+    "tax": ("rest-xml", "another among them"),
+    "environment": ("sqlite", "not UTF-8"),
+    "courts": ("mariadb", "an overflow"),
+}
+"""By department, its kind where they share one, and the fault that it then has."""
 FEW = range(20_001, 20_101)
 """Subjects, more than are asked about."""
 PATIENCE = 60.0
@@ -37,6 +46,22 @@ def test_a_fault_costs_its_own_department_and_nothing_else(kind: str) -> None:
     rows = list(matrix.run([kind], SHORT[kind], slack=PATIENCE, turns=True, subjects=FEW))
     assert len(rows) == matrix.counted([kind], SHORT[kind], turns=True)
     assert {row.departments for row in rows} == {0, 1, 4}
+    assert [str(row) for row in rows if row.wrong or row.late] == []
+
+
+def test_a_fault_costs_no_department_of_another_kind(tmp_path: Path) -> None:
+    kinds = {department: kind for department, (kind, _) in BESIDE.items()}
+    rows = []
+    with matrix.scene_of(tmp_path / "kinds", kinds, subjects=FEW) as scene:
+        opened = matrix.descriptors(scene)
+        for department, (kind, fault) in BESIDE.items():
+            assert fault in SHORT[kind]
+            rows.append(matrix.measured(scene, fault, (DATASETS[department],), PATIENCE))
+        value, reply, _ = matrix.ask(scene, ALL)
+        assert list(reply["data"]["organisation"].values()) == [expected(dataset, value) for dataset in ALL]
+        assert matrix.given_back(scene, opened)
+    assert [row.kind for row in rows] == [kind for kind, _ in BESIDE.values()]
+    assert all(row.codes for row in rows)
     assert [str(row) for row in rows if row.wrong or row.late] == []
 
 
@@ -66,9 +91,9 @@ def test_every_kind_has_faults_and_every_one_is_of_few_bytes_or_many() -> None:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Kinds]:
-    with matrix.scenes(["rest"]) as running:
-        yield next(running)
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinds]:
+    with matrix.scene_of(tmp_path_factory.mktemp("scene") / "rest", "rest") as running:
+        yield running
 
 
 def test_others_are_timed_beside_a_fault(scene: Kinds) -> None:
