@@ -6,6 +6,10 @@
 Both go on by `?after=`, `first` at a time. A row names a change or a recall, the kind of record, and recipients by
 their department and client; neither a subject nor a record. Each page is entered as a view, before it is read
 (invariant 17).
+
+Of what is kept from its subject (`secrecy`) a department learns nothing by its records: such a recall is in no row and
+no count of `sent` until that ends. A change that there is only because somebody received a record is no row before one
+of its recalls is. A recall that does not open any more counts as secret. `received` has all, for they are to be done.
 """
 
 from __future__ import annotations
@@ -22,11 +26,11 @@ from gateway.acts.matters.deciding import STEWARD
 from gateway.acts.office import Office
 from gateway.acts.pages import after_of, cursor_of, first_of
 from gateway.acts.plain import Asked, Plain
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, LedgerUnavailable, Refusal
 from gateway.inquiry.types import Requester
 from gateway.recall.enforcing import late
-from gateway.recall.shown import word
-from gateway.storage.recall.recalls import CAUSES, OPEN, recall, recall_job
+from gateway.recall.shown import hidden, word
+from gateway.storage.recall.recalls import CAUSES, FOUND_BY_ANSWERS, OPEN, recall, recall_job
 from gateway.storage.tables import moment
 
 
@@ -73,6 +77,37 @@ class Departments:
         return requester.department
 
     def _sent(self, datasets: Sequence[str], after: tuple[int, str] | None, first: int) -> dict[str, Any]:
+        of, shown = recall_job.c, list[tuple[Any, list[dict[str, Any]]]]()
+        with self._office.reading() as connection:
+            mine = (of.state == "waits", of.dataset.in_(datasets), of.cause.not_in(FOUND_BY_ANSWERS))
+            waiting = connection.execute(select(func.count()).where(*mine)).scalar_one()
+            while len(shown) <= first:
+                found = self._changes(connection, datasets, after, first + 1)
+                answers = self._answers(connection, [row.id for row in found])
+                for row in found:
+                    if row.id in answers or row.cause not in FOUND_BY_ANSWERS:
+                        shown.append((row, answers.get(row.id, [])))
+                if len(found) <= first:
+                    break
+                after = found[-1].selected, found[-1].id
+        items = [
+            {
+                "id": row.id,
+                "cause": row.cause,
+                "action": word(CAUSES[row.cause]),
+                "dataset": row.dataset,
+                "at": moment(row.at),
+                "recipients": recipients,
+            }
+            for row, recipients in shown[:first]
+        ]
+        last = shown[first - 1][0] if len(shown) > first else None
+        return {"items": items, "next": None if last is None else cursor_of(last.selected, last.id), "waiting": waiting}
+
+    def _changes(
+        self, connection: Connection, datasets: Sequence[str], after: tuple[int, str] | None, first: int
+    ) -> Sequence[Any]:
+        """The changes behind a place, the newest first, with those that may not be shown."""
         of = recall_job.c
         query = (
             select(of.id, of.cause, of.dataset, of.at, of.selected)
@@ -81,32 +116,18 @@ class Departments:
         )
         if after is not None:
             query = query.where(tuple_(of.selected, of.id) < after)
-        with self._office.reading() as connection:
-            found = connection.execute(query.limit(first + 1)).all()
-            answers = self._answers(connection, [row.id for row in found[:first]])
-            waits = select(func.count()).where(of.state == "waits", of.dataset.in_(datasets))
-            waiting = connection.execute(waits).scalar_one()
-        items = [
-            {
-                "id": row.id,
-                "cause": row.cause,
-                "action": word(CAUSES[row.cause]),
-                "dataset": row.dataset,
-                "at": moment(row.at),
-                "recipients": answers.get(row.id, []),
-            }
-            for row in found[:first]
-        ]
-        more = cursor_of(found[first - 1].selected, found[first - 1].id) if len(found) > first else None
-        return {"items": items, "next": more, "waiting": waiting}
+        return connection.execute(query.limit(first)).all()
 
     def _answers(self, connection: Connection, jobs: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """Of each change, how many recalls each recipient got, and how far it is with them."""
+        """Of each change, how many recalls each recipient got, and how far it is with them; without what is secret."""
         of = recall.c
-        query = select(of.job, of.issuer, of.client, of.state, of.outcome, func.count(), func.min(of.due))
-        query = query.where(of.job.in_(jobs)).group_by(of.job, of.issuer, of.client, of.state, of.outcome)
+        query = select(of.job, of.issuer, of.client, of.state, of.outcome, of.due, of.filed_in)
+        several = connection.execute(query.where(of.job.in_(jobs))).all()
+        secret = self._hidden([row.filed_in for row in several])
         found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
-        for job, issuer, client, state, outcome, count, due in connection.execute(query):
+        for job, issuer, client, state, outcome, due, filed_in in several:
+            if filed_in in secret:
+                continue
             row = found.setdefault(job, {}).setdefault(
                 (issuer, client),
                 {
@@ -114,16 +135,23 @@ class Departments:
                     "due": None,
                 },
             )  # fmt: skip
-            row["recalls"] += count
+            row["recalls"] += 1
             if outcome == "refused":
-                row["refused"] += count
+                row["refused"] += 1
             elif state == "acknowledged":
-                row["done"] += count
+                row["done"] += 1
             if state == "overdue":
-                row["overdue"] += count
+                row["overdue"] += 1
             if state != "acknowledged":
                 row["due"] = min(filter(None, (row["due"], moment(due))))
         return {job: [each[who] for who in sorted(each)] for job, each in found.items()}
+
+    def _hidden(self, places: Sequence[int]) -> set[int]:
+        try:
+            return hidden(self._office.store, places, self._office.now())
+        except LedgerUnavailable as error:
+            message, headers = "the ledger cannot be read now; try again later", {"Retry-After": "1"}
+            raise Refusal(Code.LEDGER_UNAVAILABLE, message, headers=headers) from error
 
     def _received(
         self, clients: Sequence[tuple[str, str]], after: tuple[int, str] | None, first: int

@@ -21,6 +21,8 @@ from gateway.storage.recall.recalls import Recall, Recalled
 from gateway.storage.subjects.acts import Matter
 from gateway.storage.tables import moment
 
+_AT_ONCE = 1000
+"""Entries that are open at once."""
 _records: msgspec.json.Decoder[list[Recalled]] = msgspec.json.Decoder(list[Recalled])
 
 
@@ -95,6 +97,29 @@ def members(rules: RuleSet, row: Recall) -> dict[str, Any]:
         "purpose": row.purpose,
         "records": tuple(f"{each.record}@{each.version}" for each in records(row)),
     }
+
+
+def hidden(store: Store, places: Iterable[int], now: datetime.datetime) -> set[int]:
+    """Those of these entries that are kept from their subjects at a time, and those that do not open any more. Blocks.
+
+    Raises `LedgerUnavailable`.
+    """
+    wanted = sorted(set(places))
+    try:
+        with contextlib.closing(store.reader()) as reader:
+            found = {
+                place
+                for start in range(0, len(wanted), _AT_ONCE)
+                for place, entry in read.read_at(reader, wanted[start : start + _AT_ONCE]).items()
+                if entry.oversight is not None and not _secret(entry.read_oversight(), now)
+            }
+    except (VerificationFailed, StoreUnavailable, ValueError) as error:
+        raise LedgerUnavailable(f"the store's entries cannot be read: {error}") from error
+    return set(wanted) - found
+
+
+def _secret(oversight: entries.Oversight, now: datetime.datetime) -> bool:
+    return oversight.secret_until is not None and oversight.secret_until > now
 
 
 class Past(dict[int, tuple[entries.Told | None, entries.Oversight | None]]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import secrets
 from typing import Any
 
@@ -11,10 +13,15 @@ from sqlalchemy import insert
 from gateway.acts.plain import Asked
 from gateway.errors import Refusal
 from gateway.ledger.entry import entries
+from gateway.ledger.entry.parts import split
+from gateway.ledger.stored import read
 from gateway.recall.departments import Departments
 from gateway.storage.recall.recalls import recall, recall_job
+from gateway.storage.tables import SHARD_BITS
 from tests.acts.conftest import bare, desk, place, server, store
-from tests.acts.desk import ISSUER, Desk
+from tests.acts.desk import ISSUER, Desk, organisation
+from tests.acts.test_changes import report, system
+from tests.recall.room import Room
 
 __all__ = ["bare", "desk", "place", "server", "store"]
 
@@ -38,11 +45,20 @@ def recalled(desk: Desk, of: str, client: str, state: str = "open", outcome: str
     row = {
         "id": id_, "sequence": 1, "job": of, "issuer": ISSUER, "client": client, "place": secrets.randbits(40),
         "inquiry": "i", "purpose": "TENDER_QUALIFICATION", "scheme": "LEI", "value": SUBJECT, "dataset": "tax-arrears",
-        "records": "[]", "action": "delete", "at": 1, "due": DUE, "state": state, "outcome": outcome, "filed_in": 0,
+        "records": "[]", "action": "delete", "at": 1, "due": DUE, "state": state, "outcome": outcome, "filed_in": -1,
     }  # fmt: skip
     with desk.store.engine.begin() as connection:
         connection.execute(insert(recall).values(**row | more))
     return id_
+
+
+async def filed(desk: Desk, until: datetime.datetime | None = None) -> int:
+    """The entry of a recall, which is secret until then."""
+    told = entries.Acted(entries.VERSION, secrets.token_hex(16), desk.now, entries.OWN, "recalled")
+    made = split(told, entries.Oversight(entries.VERSION, secret_until=until))
+    await desk.ledger.append(made.told, made.oversight, desk.now, ("o", "o"), (), made.subjects)
+    with contextlib.closing(desk.store.reader()) as reader:
+        return max((head.id << SHARD_BITS) + head.size - 1 for head in read.heads(reader))
 
 
 async def page(desk: Desk, what: str, department: str = "tax", **query: str) -> Any:
@@ -52,14 +68,14 @@ async def page(desk: Desk, what: str, department: str = "tax", **query: str) -> 
 
 
 async def test_how_recipients_answered_a_change_of_its_records(desk: Desk) -> None:
-    of, others = job(desk), job(desk, "wage-arrears")
+    of, others, there = job(desk), job(desk, "wage-arrears"), await filed(desk)
     job(desk, selected=None)
     for client, state, outcome in (
         ("market-regulator", "acknowledged", "applied"), ("market-regulator", "open", None),
         ("environment-agency", "overdue", "refused"),
     ):  # fmt: skip
-        recalled(desk, of, client, state, outcome)
-    recalled(desk, others, "market-regulator")
+        recalled(desk, of, client, state, outcome, filed_in=there)
+    recalled(desk, others, "market-regulator", filed_in=there)
     found = await page(desk, "sent")
     view = desk.entered()[-1]
     assert isinstance(view, entries.View)
@@ -74,6 +90,48 @@ async def test_how_recipients_answered_a_change_of_its_records(desk: Desk) -> No
     }
     assert counts == {"market-regulator": (2, 1, 0, 0), "environment-agency": (1, 0, 1, 1)}
     assert SUBJECT not in str(found)
+
+
+async def test_what_is_secret_is_in_no_row_and_no_count_until_its_second(room: Room) -> None:
+    desk, who = room.desk, organisation()
+    ends = desk.now + datetime.timedelta(days=10)
+    watched = {"client": "environment-agency", "secret_until": ends}
+    await room.answer(who, "N-1@1", **watched)
+    for _ in range(2):
+        await room.answer(who, "N-1@1")
+    await room.answer(who, "N-1@1", secret_until=ends)
+    await desk.ask(system(desk), "reportChange", **report(who))
+    assert len(await room.select()) == 4
+    (row,) = (await page(desk, "sent"))["items"]
+    assert [(each["client"], each["recalls"]) for each in row["recipients"]] == [("market-regulator", 2)]
+    desk.now = ends - datetime.timedelta(microseconds=1)
+    assert (await page(desk, "sent"))["items"] == [row]
+    desk.now = ends
+    (row,) = (await page(desk, "sent"))["items"]
+    assert [(each["client"], each["recalls"]) for each in row["recipients"]] == [
+        ("environment-agency", 1), ("market-regulator", 3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", ["expired", "unreported"])
+async def test_what_only_an_answer_gives_rise_to_is_as_secret_as_that(desk: Desk, cause: str) -> None:
+    ends = desk.now + datetime.timedelta(days=10)
+    open_, secret = await filed(desk), await filed(desk, ends)
+    of = {}
+    for number, there in enumerate((open_, secret, secret, secret, open_, -1)):
+        of[number] = job(desk, cause=cause, selected=number + 1)
+        recalled(desk, of[number], "market-regulator", filed_in=there)
+    reported = job(desk, selected=9)
+    recalled(desk, reported, "market-regulator", filed_in=secret)
+    job(desk, cause=cause, selected=None)
+    first = await page(desk, "sent", first="2")
+    assert [(each["id"], len(each["recipients"])) for each in first["items"]] == [(reported, 0), (of[4], 1)]
+    assert first["waiting"] == 0
+    second = await page(desk, "sent", first="2", after=first["next"])
+    assert ([each["id"] for each in second["items"]], second["next"]) == ([of[0]], None)
+    desk.now = ends
+    shown = [each["id"] for each in (await page(desk, "sent"))["items"]]
+    assert shown == [reported, of[4], of[3], of[2], of[1], of[0]], "not what does not open any more"
 
 
 async def test_what_its_own_clients_have_not_done(desk: Desk) -> None:

@@ -58,6 +58,8 @@ CAUSES: dict[str, Action] = {
     "cleared": "clear-disputed",
 }
 """Why a record is recalled, and what its recipients then have to do."""
+FOUND_BY_ANSWERS = frozenset({"expired", "unreported"})
+"""Causes that nobody reports: they are found by what somebody received, so that each says that somebody did."""
 
 _number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 SELECTING = text("state = 'waits'")
