@@ -1,8 +1,8 @@
 """What an entry counts in the transparency report: of which department and purpose, and in which month. Pure.
 
 An inquiry counts in the month in which it was made; one that its subject is told of later, in the month in which that
-secrecy ends, so that no closed month says of it before, and it is held until that month is closed. What comes out names
-no subject.
+secrecy ends, so that no closed month says of it before, and it is held until that month is closed. Its recalls, and the
+answers to them, count as it does. What comes out names no subject.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Counted(NamedTuple):
 
 class More(NamedTuple):
     """One more of something. `recall` is, of an answer, the recall that it answers: the time that it took follows from
-    it. `dataset` is, of an objection, what it is to: its department follows from it. `held` is, of an inquiry, whether
-    nothing of it may be published before its month is closed."""
+    it. `dataset` is, of an objection, what it is to: its department follows from it. `held` is, of what was secret,
+    whether nothing of it may be published before its month is closed."""
 
     counted: Counted
     recall: str = ""
@@ -79,14 +79,19 @@ class Months:
         return self._name
 
 
-def of(told: Asked | entries.Acted, months: Months) -> Iterator[More]:
+class Act(NamedTuple):
+    """An act, and until when it is kept from its subject."""
+
+    told: entries.Acted
+    secret_until: datetime.datetime | None = None
+
+
+def of(told: Asked | Act, months: Months) -> Iterator[More]:
     """What an entry counts."""
-    if isinstance(told, entries.Acted):
-        yield from _act(told, months)
+    when, held = _when(told, months)
+    if isinstance(told, Act):
+        yield from _act(told.told, when, held=held)
         return
-    secret = told.secret_until
-    held = secret is not None and secret > told.at
-    when = months.of(told.at if secret is None else max(told.at, secret))
     by = (when, told.department or NOT_KNOWN, told.purpose)
     if told.refused is not None:
         yield More(Counted(*by, REFUSED, told.refused), held=held)
@@ -96,14 +101,23 @@ def of(told: Asked | entries.Acted, months: Months) -> Iterator[More]:
         yield More(Counted(*by, DENIED, reason), held=held)
 
 
-def _act(told: entries.Acted, months: Months) -> Iterator[More]:
+def _when(told: Asked | Act, months: Months) -> tuple[str, bool]:
+    """In which month it counts, and whether it is held until that is closed."""
+    at = told.told.at if isinstance(told, Act) else told.at
+    secret = told.secret_until
+    if secret is None or secret <= at:
+        return months.of(at), False
+    return months.of(secret), True
+
+
+def _act(told: entries.Acted, when: str, *, held: bool) -> Iterator[More]:
     whose = told.to or told.recipient
-    by = (months.of(told.at), (whose.department if whose is not None else "") or NOT_KNOWN)
+    by = (when, (whose.department if whose is not None else "") or NOT_KNOWN)
     if told.what == "recalled":
-        yield More(Counted(*by, told.purpose, RECALLED), recall=told.recall)
+        yield More(Counted(*by, told.purpose, RECALLED), recall=told.recall, held=held)
     elif told.what == "acknowledged" and told.outcome != "refused":
-        yield More(Counted(*by, "", DONE), recall=told.recall)
+        yield More(Counted(*by, "", DONE), recall=told.recall, held=held)
     elif told.what == "objection-filed":
-        yield More(Counted(*by, "", OBJECTED), dataset=told.dataset)
+        yield More(Counted(*by, "", OBJECTED), dataset=told.dataset, held=held)
     elif told.what == "objection-overdue":
-        yield More(Counted(*by, "", LATE), dataset=told.dataset)
+        yield More(Counted(*by, "", LATE), dataset=told.dataset, held=held)

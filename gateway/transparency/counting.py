@@ -28,7 +28,7 @@ from gateway.storage.recall.recalls import recall
 from gateway.storage.tables import micros
 from gateway.transparency import brief, counted
 from gateway.transparency.brief import Asked
-from gateway.transparency.counted import Counted, More
+from gateway.transparency.counted import Act, Counted, More
 
 EVERY = 10.0
 """Seconds until the next look, where no more wait than one turn counts: a month is closed an hour after its end."""
@@ -38,7 +38,7 @@ SETTLED = datetime.timedelta(hours=1)
 """How long after its end a month is closed: no inquiry takes so long."""
 
 _NOWHERE = Place(0, 0)
-_Countable = tuple[int, int, Asked | entries.Acted | None]
+_Countable = tuple[int, int, Asked | Act | None]
 """An entry's index and time (microseconds), and what is counted of it."""
 
 
@@ -105,13 +105,12 @@ class Counting:
         return kept.add(self._store.engine, head.id, place.next, Place(last, at), counts)
 
     def _placed(self, one: More, sent: Mapping[str, tuple[int, str]]) -> Counted:
-        if one.held:
-            return one.counted._replace(month=kept.held(one.counted.month))
+        of = one.counted
         if one.dataset:
-            return one.counted._replace(department=self._department_of(one.dataset) or counted.NOT_KNOWN)
+            of = of._replace(department=self._department_of(one.dataset) or counted.NOT_KNOWN)
         if one.recall in sent:
-            return one.counted._replace(purpose=sent[one.recall][1])
-        return one.counted
+            of = of._replace(purpose=sent[one.recall][1])
+        return of._replace(month=kept.held(of.month)) if one.held else of
 
     def _sent(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
         """When recalls were sent (microseconds), and the purposes of what they recall."""
@@ -143,7 +142,7 @@ class Counting:
         return True
 
 
-def whole(entry: StoredEntry) -> Asked | entries.Acted | None:
+def whole(entry: StoredEntry) -> Asked | Act | None:
     """What is counted of an entry; None of one that cannot be read any more, or of a kind that is not known."""
     if entry.told is None or entry.oversight is None:
         return None
@@ -154,9 +153,11 @@ def whole(entry: StoredEntry) -> Asked | entries.Acted | None:
         told = entry.read_told()
         if isinstance(told, entries.Operation):
             return brief.of(told, entry.read_oversight())
+        if isinstance(told, entries.Acted):
+            return Act(told, entry.read_oversight().secret_until)
     except ValueError:
         return None
-    return told if isinstance(told, entries.Acted) else None
+    return None
 
 
 def _looked_through(reader: Reader, shard: int, first: int, last: int) -> Iterator[_Countable]:

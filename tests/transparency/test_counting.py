@@ -7,10 +7,13 @@ import zoneinfo
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import insert
 
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.storage.projections import transparency as kept
+from gateway.storage.recall.recalls import recall
+from gateway.storage.tables import micros
 from gateway.transparency import counted
 from gateway.transparency.counting import Counting
 from tests import world as worlds
@@ -38,12 +41,12 @@ def ask(world: World) -> None:
     world.ask(Ask(world.requester("market-regulator"), QUERY, variables))
 
 
-def act(world: World, what: str, **members: object) -> None:
+def act(world: World, what: str, secret_until: datetime.datetime | None = None, **members: object) -> None:
     told = entries.Acted(
         entries.VERSION, f"{world.now.timestamp()}{what}", world.now, entries.OWN, what, scheme="LEI",
         value="529900T8BM49AURSDO55", **members,  # type: ignore[arg-type]
     )  # fmt: skip
-    parts = split(told, entries.NOTHING)
+    parts = split(told, entries.Oversight(entries.VERSION, secret_until=secret_until))
     world.run(world.ledger.append(parts.told, parts.oversight, world.now, ("o", "o"), (), parts.subjects))
 
 
@@ -131,3 +134,30 @@ def test_what_is_secret_counts_in_the_month_in_which_that_ends(world: World) -> 
     assert told(world) == {}
     assert told(world, f"{ends:%Y-%m}") == {("market", "COURT_ENFORCEMENT", "refused", "CASE_NOT_VERIFIED"): 1}
     assert kept.counts(world.store.engine, f"{ends:%Y-%m}", whole=False) == {}  # of a month that still runs
+
+
+def test_what_is_recalled_of_it_counts_with_it(world: World) -> None:
+    ends, to = NOON + datetime.timedelta(days=70), entries.Who("", "", "market")
+    row = {
+        "id": "r", "sequence": 1, "job": "j", "issuer": "i", "client": "c", "place": 1, "inquiry": "i",
+        "purpose": "COURT_ENFORCEMENT", "dataset": "business-licences", "action": "delete",
+        "at": micros(world.now) - 5_000_000, "due": 1, "state": "open", "filed_in": 1,
+    }  # fmt: skip
+    with world.store.engine.begin() as connection:
+        connection.execute(insert(recall).values(**row))
+    for until in (ends, None):
+        act(world, "recalled", until, to=to, purpose="COURT_ENFORCEMENT", recall="r")
+        act(world, "acknowledged", until, to=to, outcome="applied", recall="r")
+    counts = {("market", "COURT_ENFORCEMENT", what, ""): 1 for what in ("recalled", "recall-answered")}
+    all_done(counting(world))
+    assert told(world) == counts
+    assert told(world, f"{ends:%Y-%m}") == counts
+    took = kept.counts(world.store.engine, f"{ends:%Y-%m}")
+    assert {key[3]: value[1] for key, value in took.items()} == {"recalled": 0, "recall-answered": 5}
+    assert kept.counts(world.store.engine, f"{ends:%Y-%m}", whole=False) == {}
+
+
+def test_what_was_answered_after_its_secrecy_counts_when_it_was(world: World) -> None:
+    act(world, "recalled", world.now, to=entries.Who("", "", "market"), purpose="COURT_ENFORCEMENT", recall="r")
+    all_done(counting(world))
+    assert kept.counts(world.store.engine, MONTH, whole=False) != {}

@@ -12,6 +12,7 @@ from gateway.ledger.entry import entries, parts
 from gateway.ledger.stored import read
 from gateway.ledger.stored.partly import parts_of
 from gateway.transparency import brief
+from gateway.transparency.counted import Act
 from gateway.transparency.counting import whole
 from tests.ledger import values
 from tests.ledger.projections.test_quick import CIPHER, SHARD, row_of
@@ -50,7 +51,7 @@ def test_every_other_kind_is_read_whole(kind: type[Any], data: st.DataObject) ->
     quickly, wholly = both(row_of(parts.split(data.draw(values.told(kind)), data.draw(values.oversight(0)))))
     if not issubclass(kind, entries.Operation):
         assert quickly is None
-        assert isinstance(wholly, entries.Acted) == (kind is entries.Acted)
+        assert isinstance(wholly, Act) == (kind is entries.Acted)
 
 
 def test_what_does_not_open_or_is_another_shards_is_left_to_whoever_reads_it_whole() -> None:
