@@ -37,6 +37,7 @@ from gateway.rules.model import Frequency, Purpose
 __all__ = ["RETRY_SECONDS", "Admission", "AdmissionPort", "Counted", "Reservation", "asking", "exceeded"]
 
 _TRIES = 3
+_MINUTE = 60
 
 
 class Reservation(msgspec.Struct, frozen=True):
@@ -135,8 +136,11 @@ def _free_again(tally: Tally, frequency: Frequency, now: float) -> float:
 
 
 def exceeded(purpose: Purpose, free: float) -> Refusal:
-    """`QUOTA_EXCEEDED` of a frequency; `free` is when, in epoch seconds, one more is allowed."""
-    resets = datetime.datetime.fromtimestamp(math.ceil(free), datetime.UTC)
+    """`QUOTA_EXCEEDED` of a frequency; `free` is when, in epoch seconds, one more is allowed.
+
+    It `resetsAt` the next whole minute from then: when another official asked before is not shown to the second.
+    """
+    resets = datetime.datetime.fromtimestamp(math.ceil(free / _MINUTE) * _MINUTE, datetime.UTC)
     frequency = purpose.frequency
     return Refusal(
         Code.QUOTA_EXCEEDED,

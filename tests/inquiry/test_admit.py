@@ -72,13 +72,14 @@ def test_over_the_limit_says_which_quota_and_when_it_resets() -> None:
     assert desk.admits(NOW + DAY + HOUR, purpose=purpose(2))
 
 
-def test_what_resets_within_a_second_is_told_as_the_next_whole_one() -> None:
+def test_what_resets_within_a_minute_is_told_as_the_next_whole_one() -> None:
     desk = Desk()
     desk.ask(NOW + MOMENT)
     with pytest.raises(Refusal) as refused:
         desk.ask(NOW + HOUR)
     resets = datetime.datetime.fromisoformat(refused.value.extensions["resetsAt"])
-    assert resets == NOW + DAY + SECOND
+    assert resets == NOW + DAY + 60 * SECOND
+    assert "2026-01-31T23:31:00+00:00" in refused.value.message
     assert desk.admits(resets)
 
 
