@@ -80,7 +80,7 @@ def special_dataset(dataset: Dataset) -> Iterator[Finding]:
             'write: `override: "<reason>"`',
             True,
         )
-    yield from _override((), dataset.override, needed=found is not None)
+    yield from override((), dataset.override, needed=found is not None)
 
 
 def reserved_fields(dataset: Dataset) -> Iterator[Finding]:
@@ -97,10 +97,11 @@ def reserved_fields(dataset: Dataset) -> Iterator[Finding]:
                         'or if it means something else, write: `override: "<reason>"`',
                         True,
                     )
-        yield from _override(path, field.override, needed=bool(special or scoring))
+        yield from override(path, field.override, needed=bool(special or scoring))
 
 
-def _override(path: tuple[str, ...], reason: str | None, *, needed: bool) -> Iterator[Finding]:
+def override(path: tuple[str, ...], reason: str | None, *, needed: bool) -> Iterator[Finding]:
+    """What is wrong with the written reason for a reserved word, or with there being one."""
     if reason is None:
         return
     if not needed:

@@ -17,7 +17,7 @@ import msgspec
 
 from connectors.base import FieldType
 from gateway import documents
-from gateway.catalogue import checks, words
+from gateway.catalogue import checks, titles, words
 from gateway.catalogue.identifiers import load_schemes, subject_kinds
 from gateway.catalogue.model import (
     Basis,
@@ -150,6 +150,8 @@ def _department(
     entries = node.mapping(["department", "title", "datasets"], ["remedy"])
     name = entries["department"].text(pattern=_ID, what="a department's id in lower case, such as `tax`")
     title = entries["title"].text()
+    titles.unscored(entries["department"], name)
+    titles.unscored(entries["title"], title)
     if name in departments:
         entries["department"].problem(f"`{name}` has another file already; one file per department")
     if name:

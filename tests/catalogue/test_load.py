@@ -148,6 +148,22 @@ def test_one_broken_dataset_does_not_hide_another(tmp_path: Path) -> None:
     assert len(problems) == 1
 
 
+def test_a_department_is_not_named_by_scores_and_may_be_by_its_field_of_work(tmp_path: Path) -> None:
+    for number, (changed, wrong) in enumerate(
+        [
+            ({"title": "Ministry of Health"}, []),
+            ({"title": "Office of Social Credit Scores"}, ["title"]),
+            ({"department": "people-ranking"}, ["department"]),
+        ]
+    ):
+        folder = write(tmp_path / str(number), BASE)
+        (file,) = (folder / "catalogue").glob("*.yaml")
+        file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+        problems: list[Problem] = []
+        load(folder, problems)
+        assert [(each.path, each.file, each.line) for each in problems] == [(path, str(file), 1) for path in wrong]
+
+
 def _shuffled(value: Any, seed: random.Random) -> Any:
     if isinstance(value, dict):
         keys = list(value)

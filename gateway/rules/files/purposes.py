@@ -13,7 +13,7 @@ from typing import Literal
 
 from connectors.base import SubjectKind
 from gateway import documents
-from gateway.catalogue import periods
+from gateway.catalogue import periods, titles
 from gateway.catalogue.model import Basis, Catalogue, Period
 from gateway.documents import Node
 from gateway.errors import Problem
@@ -28,7 +28,7 @@ FILE = "purposes.yaml"
 _REQUIRED = ("title", "articles", "basis", "dpv", "frequency", "delete_after", "subjects", "fields")
 _OPTIONAL = (
     "case", "official", "step_up", "scope", "overdue_objection", "secrecy", "quotas", "break_glass", "suspension",
-    "forward",
+    "forward", "override",
 )  # fmt: skip
 _EVERYTHING = frozenset({"all", "*", "any", "every"})
 _NONE = Period("P1D", 0, 1)
@@ -73,9 +73,11 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
         entries["frequency"].problem(
             "is unlimited for organisations only, and where `quotas` are too: nobody counts the others' inquiries"
         )
+    title = entries["title"].text(what="a title") if "title" in entries else ""
+    titles.of_purpose(node, entries, name, title)
     return Purpose(
         name=name,
-        title=entries["title"].text(what="a title") if "title" in entries else "",
+        title=title,
         articles=texts(entries.get("articles"), 'an article\'s number, such as "22(1)"'),
         basis=bases(entries.get("basis")),
         dpv=entries["dpv"].text(pattern=r"dpv:[A-Z][A-Za-z]+", what="a DPV term, such as `dpv:LegalCompliance`")

@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from gateway import documents
+from gateway.catalogue import titles
 from gateway.catalogue.model import Catalogue
 from gateway.documents import Node
 from gateway.errors import Problem
@@ -134,7 +135,11 @@ def _succeeding(
 
 def _titles(node: Node | None) -> dict[str, str]:
     entries = node.mapping(any_key=True) if node is not None else {}
-    return {name: title.text(what="a title") for name, title in entries.items()}
+    found = {name: title.text(what="a title") for name, title in entries.items()}
+    for name, text in found.items():
+        titles.unscored(entries[name], name, key=True)
+        titles.unscored(entries[name], text)
+    return found
 
 
 def _requester(
@@ -155,6 +160,8 @@ def _requester(
     )
     alias, issuer = issuer_of(parts["issuer"], issuers) if "issuer" in parts else ("", "")
     title = parts["title"].text(what="a title") if "title" in parts else ""
+    if "title" in parts:
+        titles.unscored(parts["title"], title)
     named = parts["roles"].items() if "roles" in parts else []
     held = frozenset(role.choice(roles, "registered roles are") if roles else role.text() for role in named)
     if "roles" in parts and parts["roles"].is_sequence and not named:

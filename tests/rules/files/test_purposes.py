@@ -11,6 +11,7 @@ from gateway.rules.model import Quota, Quotas
 from tests.rules.policies import edited, position, problems, shipped
 
 FILE = "purposes.yaml"
+TITLE = "Qualification of a tenderer for a public contract"
 
 
 def test_the_shipped_purposes_are_the_registered_ones() -> None:
@@ -70,6 +71,13 @@ def test_every_adverse_dataset_says_why_it_is_necessary_and_on_which_law() -> No
         ("case: {required: true}", "case: {required: true}\n  forward: [case, case]", "case]\n", "appears twice"),
         ("case: {required: true}", "case: {required: true}\n  forward: [official]", "official]\n", "demands it: add"),
         ("case: {required: true}", "case: {required: true}\n  forward: []", "[]", "names nothing"),
+        (TITLE, "Social credit score of people", "Social credit", "`score` in `Social credit score of people` names a"),
+        (TITLE, "The reliGious views of people", "TENDER_QUALI", "`religious` speaks of religion or belief, which no"),
+        (TITLE, "People's watchlist\n  override: a list of facts only", "People's", "`watchlist` in `People's"),
+        (TITLE, "Health checks\n  override: ok", "ok\n", "`ok` is no reason"),
+        (TITLE, f"{TITLE}\n  override: it means just that", "it means just", "nothing to override"),
+        ("TENDER_QUALIFICATION:", "TENDER_RATING:", "TENDER_RATING", "`rating` in `TENDER_RATING` names a"),
+        ("TENDER_QUALIFICATION:", "TENDER_GENOME:", "TENDER_GENOME", "`genome` speaks of genetic data"),
         ("  dpv: dpv:Vendor", "  dvp: dpv:Vendor", "dvp:", "did you mean `dpv`?"),
         ("TENDER_QUALIFICATION:", "tender-qualification:", "tender-qual", "in capitals"),
     ],
@@ -80,6 +88,17 @@ def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: s
     assert found, problems(directory)
     assert found[0].file.endswith(FILE)
     assert (found[0].line, found[0].column) == position(directory, FILE, word)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Entry in the credit register of a bank", "Licence of a credit institution, by its public record",
+        "Approval of a medical device\n  override: a device is looked at, and no patient",
+    ],
+)  # fmt: skip
+def test_a_title_may_speak_of_what_a_catalogue_may(tmp_path: Path, title: str) -> None:
+    assert problems(edited(tmp_path, FILE, TITLE, title)) == []
 
 
 @pytest.mark.parametrize("key", ["frequency: {max: 1000, per: P1D}", "delete_after: P90D", "subjects: [organisation]"])

@@ -44,6 +44,14 @@ def test_the_shipped_requesters_and_their_grants() -> None:
     assert grant("labour-office/TENDER_QUALIFICATION").valid_until.isoformat() == "2025-12-31"
 
 
+@pytest.mark.parametrize("title", ["Ministry of Health", "Credit Register", "Union of Municipalities"])
+def test_a_department_is_named_by_its_field_of_work(tmp_path: Path, title: str) -> None:
+    directory = edited(tmp_path, FILE, "  policy: Policy Office", f"  policy: {title}")
+    file = directory / FILE
+    file.write_text(file.read_text().replace("title: Citizen Portal", f"title: Portal of the {title}"))
+    assert problems(directory) == []
+
+
 def test_an_issuers_name_stands_for_its_url_and_the_public_for_itself() -> None:
     rule_set = load(SHIPPED, {"login": "https://login.example"})
     assert ("https://login.example", "civil-court") in rule_set.policies.requesters
@@ -112,6 +120,9 @@ def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
             "`labour-office`, which is registered and answers itself",
         ),
         ("    roles: [court]\n", "    roles: [court]\n    succeeds: old-court\n", "old-court", "must list the ids"),
+        ("  policy: Policy Office", "  policy: Social Scoring Office", "Social Scoring", "`scoring` in `Social"),
+        ("  court: A court in", "  blacklister: A court in", "blacklister:", "`blacklister` in `blacklister` names a"),
+        ("title: Citizen Portal", "title: Ranking of citizens", "Ranking of", "`ranking` in `Ranking of citizens`"),
     ],
 )
 def test_a_mistake_is_told_where_it_stands(tmp_path: Path, before: str, after: str, word: str, says: str) -> None:
