@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 HEADER = "c2sp.org/tlog-proof@v1"
+_SIGNED = 68
+"""The least bytes of a signature line: 4 that name the key, and an Ed25519 signature."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -135,10 +137,10 @@ def _records(subject: _Subject) -> Iterator[Record]:
 def within(text: str) -> str:
     """The receipt in a file: the file itself, an answer (`extensions.inquiry.receipt`) or its `extensions.inquiry`.
 
-    Raises `ValueError`.
+    Raises `ValueError`, also where the receipt's end is missing: it would prove nothing.
     """
     if text.startswith(HEADER):
-        return text
+        return _whole(text)
     try:
         found: Any = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -148,4 +150,17 @@ def within(text: str) -> str:
     receipt = found.get("receipt") if isinstance(found, dict) else None
     if not isinstance(receipt, str):
         raise ValueError("it has no `extensions.inquiry.receipt`")
-    return receipt
+    return _whole(receipt)
+
+
+def _whole(receipt: str) -> str:
+    """The receipt, whose last line is a signature: `— `, a name, and base64 of 4 bytes and what signs (64 or more)."""
+    ends = receipt.rpartition("\n\n")[2].split("\n")[-2:]
+    parts = ends[0].split(" ")
+    try:
+        signed = len(ends) == 2 and ends[1] == "" and parts[0] == "—" and len(parts) == 3
+        if signed and len(base64.b64decode(parts[2], validate=True)) >= _SIGNED:
+            return receipt
+    except ValueError:
+        pass
+    raise ValueError("it is cut short: its last line is not a whole signature; get the receipt again")

@@ -12,6 +12,7 @@ from typing import Any
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
 from gateway.ledger.proof.leaf import Part, write_extra
+from gateway.ledger.proof.note import b64
 from gateway.ledger.proof.tlog_proof import write
 from gateway.recipient.client import Client
 from gateway.recipient.config import load
@@ -50,7 +51,8 @@ def receipt(
     for place in erased:
         laid[place] = secrets.token_bytes(32)
     extra = write_extra(secrets.token_bytes(32), Part(secrets.token_bytes(32), parts.told), laid)
-    return write(extra, 0, b"", b"gateway.example/ledger/1\n1\n\n").decode()
+    signed = f"gateway.example/ledger/1\n1\n\n— gateway.example/ledger/1 {b64(bytes(68))}\n"
+    return write(extra, 0, b"", signed.encode()).decode()
 
 
 def write_config(folder: Path, url: str, more: str = "", scopes: str = "") -> Path:

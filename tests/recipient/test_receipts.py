@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,18 @@ def test_whatever_is_broken_is_one_sentence(data: st.DataObject) -> None:
 def test_it_is_found_in_an_answer(content) -> None:  # type: ignore[no-untyped-def]
     text = receipt()
     assert within(content(text)) == text
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "tests" / "vectors").glob("v*/receipts/*"))[:2], ids=str)
+def test_a_receipt_whose_end_is_missing_is_not_taken(file: Path) -> None:
+    text = within(file.read_text("utf-8"))
+    for cut in (*range(1, 70), 90, 120, 200):
+        for short in (text[:-cut], f"{text[:-cut]}\n"):
+            if short != text:
+                with pytest.raises(ValueError, match="it is cut short"):
+                    within(short)
+                with pytest.raises(ValueError, match="it is cut short"):
+                    within(json.dumps({"receipt": short}))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"extensions": []}', '{"extensions": {"inquiry": {}}}', "1"])

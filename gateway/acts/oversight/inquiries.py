@@ -29,9 +29,9 @@ from gateway.inquiry.beside.explained import Found, subjects_of
 from gateway.inquiry.beside.receipts import within
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import invalid, not_found
-from gateway.ledger.acting.receipts import receipt_at
+from gateway.ledger.acting.receipts import receipt_at, shard_keys
 from gateway.ledger.entry import entries
-from gateway.ledger.entry.receipt import read_file, unverified
+from gateway.ledger.entry.receipt import read_file, unverified, verify_receipt
 from gateway.ledger.stored import read
 from gateway.ledger.stored.read import StoredEntry
 from gateway.storage.port import Reader
@@ -147,15 +147,22 @@ class Inquiries:
             yield from read.read_entries(reader, shard, first, last - first)
 
     def _by_receipt(self, text: str) -> _Entered:
-        """The entry of a receipt of this ledger; blocks. Raises `Refusal`."""
+        """The entry of a receipt that this ledger signed; blocks. Raises `Refusal`."""
         try:
-            proved = unverified(read_file(text.encode()).text)
+            receipt = read_file(text.encode()).text
+            proved = unverified(receipt)
         except (VerificationFailed, UnicodeEncodeError) as error:
-            raise inputs.wrong(str(error)[:400]) from None
+            raise _no_receipt(error) from None
         with self._reading() as reader:
             head = next((each for each in read.heads(reader) if each.origin == proved.origin), None)
-            found = [] if head is None else read.read_entries(reader, head.id, proved.index, 1)
-            for entry in found:
+            if head is None:
+                raise not_found()
+            keys = shard_keys(reader, head)
+            try:
+                verify_receipt(receipt, keys)
+            except VerificationFailed as error:
+                raise _no_receipt(error) from None
+            for entry in read.read_entries(reader, head.id, proved.index, 1):
                 entered = _entered(entry) if entry.leaf == proved.leaf else None
                 if entered is not None:
                     return entered
@@ -215,6 +222,10 @@ def _entered(entry: StoredEntry) -> _Entered | None:
     if not isinstance(told, entries.Operation):
         return None
     return _Entered((entry.shard << SHARD_BITS) + entry.index, entry, Found(told, entry.read_oversight()))
+
+
+def _no_receipt(error: Exception) -> Refusal:
+    return inputs.wrong(str(error)[:400])
 
 
 def _unavailable() -> Refusal:

@@ -1,4 +1,4 @@
-"""Receipts of acts: made again for one that is repeated, and with the subject's part as a digest."""
+"""Receipts of acts: made again for one that is repeated, and with the subject's part as a digest; keys for checking."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ import contextlib
 
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.entry.receipt import concealed as concealed_receipt
+from gateway.ledger.entry.registry import read_changes
+from gateway.ledger.log.registrar import stored_changes
+from gateway.ledger.proof.note import Verifier, parse_verifier
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
-from gateway.storage.port import Store
+from gateway.storage.port import Head, Reader, Store
 from gateway.storage.tables import SHARD_BITS
 
-__all__ = ["concealed_receipt", "receipt_at"]
+__all__ = ["concealed_receipt", "receipt_at", "shard_keys"]
+
+
+def shard_keys(reader: Reader, head: Head) -> list[Verifier]:
+    """Every key that ever signed a shard's receipts, by the store's registry; blocks. Raises `VerificationFailed`."""
+    listed = read_changes(stored_changes(reader)).get(head.origin)
+    return [*listed.every] if listed else [parse_verifier(head.verifier)]
 
 
 async def receipt_at(store: Store, place: int | None) -> Receipt | None:

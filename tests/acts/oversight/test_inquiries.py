@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.base import Subject
 from gateway.acts.office import Office
@@ -23,6 +24,7 @@ from gateway.inquiry.types import Requester
 from gateway.ledger.acting.writer import Writer
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import unverified
+from gateway.ledger.proof.note import Signer, note_body
 from gateway.ledger.stored import read
 from gateway.storage.subjects import facts
 from gateway.storage.tables import SHARD_BITS
@@ -170,6 +172,27 @@ def test_a_receipt_of_another_ledger_or_that_was_altered_opens_nothing(room: Roo
     assert refused(room.read, foreign) == "MATTER_NOT_FOUND"
     assert refused(room.open, receipt=foreign) == "MATTER_NOT_FOUND"
     assert refused(room.read, foreign.replace("index ", "index 9")) == "ARGUMENT"
+
+
+@pytest.mark.parametrize("cut", [1, 2, 20, 60, 90, 200])
+def test_a_receipt_whose_end_is_missing_opens_nothing(room: Room, cut: int) -> None:
+    """Its last line is the log's signature: what is before it anybody could have written."""
+    _, reply = room.asked()
+    short = reply.inquiry["receipt"][:-cut]
+    for text in (short, f"{short}\n"):
+        if text != reply.inquiry["receipt"]:
+            assert refused(room.read, text) == "ARGUMENT"
+            assert refused(room.open, receipt=text) == "ARGUMENT"
+
+
+def test_a_receipt_that_another_key_signed_opens_nothing(room: Room) -> None:
+    _, reply = room.asked()
+    text = reply.inquiry["receipt"]
+    origin = unverified(text).origin
+    head, _, note = text.partition("\n\n")
+    forged = Signer(origin, Ed25519PrivateKey.generate()).sign(note_body(note))
+    with pytest.raises(Refusal, match="no key that you trust signed it"):
+        room.read(f"{head}\n\n{forged}")
 
 
 def test_what_is_sealed_leaves_no_trace_on_the_requesters_side(room: Room) -> None:
