@@ -22,10 +22,10 @@ data-texts="TEXTS">permit (\n</textarea>
 <div class="problems" id="wrong" role="status" aria-label="Problems" hidden></div></form>"""
 
 
-def opened(looking: Looking, at: str, language: str, asked: list[dict[str, list[str]]]) -> Page:
+def opened(looking: Looking, at: str, language: str, asked: list[dict[str, list[str]]], form: str = FORM) -> Page:
     page = looking.tab()
     shown = Frame(WORDS, "places.playground", "edited", script="editor.js").response(
-        FORM.replace("LANGUAGE", language).replace("TEXTS", escape(WORDS.scripts("editor")))
+        form.replace("LANGUAGE", language).replace("TEXTS", escape(WORDS.scripts("editor")))
     )
 
     def checked(route: Route) -> None:
@@ -35,7 +35,8 @@ def opened(looking: Looking, at: str, language: str, asked: list[dict[str, list[
         )
         route.fulfill(body=json.dumps({"problems": found}), content_type="application/json")
 
-    page.route("**/edited", lambda route: route.fulfill(body=bytes(shown.body), headers=dict(shown.headers)))
+    headers = {name: value.replace("form-action 'none'", "form-action 'self'") for name, value in shown.headers.items()}
+    page.route("**/edited", lambda route: route.fulfill(body=bytes(shown.body), headers=headers))
     page.route("**/checked", checked)
     page.goto(f"{at}/edited")
     return page
@@ -69,6 +70,34 @@ def test_a_check_that_fails_says_nothing(looking: Looking, served: httpx.Client)
         page.get_by_role("textbox", name="Rule").fill("wrong\nwrong")
     expect(page.get_by_role("status", name="Problems")).to_be_hidden()
     assert tried
+
+
+CAME_BACK = FORM.replace("data-check", "data-unsaved data-check")
+
+
+@pytest.mark.parametrize(("form", "asks"), [(FORM, [False, True, False]), (CAME_BACK, [True, True, False])])
+def test_the_browser_asks_before_a_text_that_was_not_sent_is_left(
+    looking: Looking, served: httpx.Client, form: str, asks: list[bool]
+) -> None:
+    """Untouched, changed, and sent; a text that came back unsaved counts as changed from the beginning."""
+    at = str(served.base_url).rstrip("/")
+    for does, asked in zip(("look", "write", "send"), asks, strict=True):
+        ways = '<button>Save</button><a href="/away">Away</a></form>'
+        page = opened(looking, at, "yaml", [], form.replace("</form>", ways))
+        page.route("**/away", lambda route: route.fulfill(body="elsewhere", content_type="text/plain"))
+        found: list[str] = []
+        page.on("dialog", lambda dialog, found=found: (found.append(dialog.type), dialog.accept()))
+        editor = page.get_by_role("textbox", name="Rule")
+        editor.click()
+        if does != "look":
+            editor.press_sequentially("x")
+        if does == "send":
+            with page.expect_navigation():
+                page.get_by_role("button", name="Save").click()
+        else:
+            with page.expect_navigation(url="**/away"):
+                page.get_by_role("link", name="Away").click()
+        assert found == (["beforeunload"] if asked else []), does
 
 
 def test_without_scripts_it_is_a_plain_field(looking: Looking, served: httpx.Client) -> None:

@@ -108,6 +108,7 @@ async def _page(
         id=visit.request.path_params["id"], file=file, wrong=wrong, others=others, checked=problems is not None,
         warnings=[each for each in mine if each["severity"] != "error"], excerpt=excerpt(file.text, errors), now=now,
         language="cedar" if file.name.endswith(".cedar") else "yaml", lines=file.text.count("\n") + 2,
+        unsaved=bool(wrong) and problems is None,
     )  # fmt: skip
 
 
