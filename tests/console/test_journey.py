@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 import json
 import re
 
@@ -135,6 +136,37 @@ def test_a_copy_has_all_of_it(subject: Visitor) -> None:
     assert all(each["record"]["id"] in page.text for kind in told["datasets"] for each in kind["records"] or ())
 
 
+def test_a_printed_copy_has_what_the_pages_have(subject: Visitor) -> None:
+    about = {"dataset": "enforcement-cases", "record": "EC-P00000-1", "reason": "It was paid in full."}
+    paper = {"issuer": "District Court", "number": "DC-77", "date": "2024-12-20"}
+    form = subject.get("/my/object?dataset=enforcement-cases&record=EC-P00000-1")
+    assert subject.post("/my/object", {**about, **paper}, form).status_code == 303
+    assert (
+        subject.post("/my/keeping", {"dataset": "volunteering", "out": "yes"}, subject.get("/my/keeping")).status_code
+        == 303
+    )
+    told = json.loads(subject.get("/my/copy.json").content)
+    records = [each for kind in told["datasets"] for each in kind["records"] or ()]
+    page = html.unescape(subject.get("/my/copy/print").text)
+    overview = html.unescape(subject.get("/my/").text)
+    try:
+        assert any(each["record"]["disputed"] for each in records)
+        assert page.count("Disputed by you") == sum(bool(each["record"]["disputed"]) for each in records)
+        assert "District Court, DC-77" in page
+        assert "Kept back since" in page
+        for record in records:
+            for name in ("document", "mitigation"):
+                assert (record["record"][name] or "") in page
+        assert page.count("They see it until") == overview.count("They see it until") > 0
+        assert page.count("You can apply from") == overview.count("You can apply from")
+        assert page.count("Counts against you") == overview.count("Counts against you") > 0
+    finally:
+        subject.post("/my/keeping", {"dataset": "volunteering", "out": "no"}, subject.get("/my/keeping"))
+        listed = subject.get("/my/matters")
+        back = listed.text.partition("It was paid in full.")[2].partition('action="')[2].partition('"')[0]
+        subject.post(back, {}, listed)
+
+
 def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     first, second = other(visitor, "steward"), other(visitor, "second-steward")
     lei = visitor.told["subjects"]["ordinary"]["value"]
@@ -219,6 +251,7 @@ def test_a_subject_agrees_item_by_item_and_takes_it_back(world: World) -> None:
     id_ = told.data["requestConsent"]["id"]
     visitor.sign_in("other-subject")
     assert "1 waits for you" in visitor.get("/my/").text
+    assert "Labour Office asks for your consent" in visitor.get("/my/copy/print").text
     place = f"/my/consents/requests/{id_}"
     form = visitor.get(place)
     assert "<script" not in form.text
