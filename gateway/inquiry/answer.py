@@ -126,7 +126,7 @@ async def disclosed(
 
     # 9. disclose: the entry is durable before the first byte leaves; and that leaves where all of it still holds
     entry.withheld, entry.cautions, entry.obligations = withheld, cautions, serving.obligations.of(purpose.name, today)
-    receipt = await disclose(journey.ledger, entry, got, data, codes, now, journey.crowd)
+    receipt = await disclose(journey.ledger, entry, got, data, codes, now)
     steps.done("disclose")
     release = Release(journey, entry, f"{receipt.shard}-{receipt.index}", began)
     at_first = decision.permits, withheld

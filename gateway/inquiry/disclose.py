@@ -21,7 +21,6 @@ from sqlalchemy.sql import ClauseElement
 
 from connectors.base import Failure, Subject
 from gateway.errors import Code, LedgerUnavailable, Refusal
-from gateway.inquiry.beside.abreast import ALONE, Busy, abreast
 from gateway.inquiry.types import (
     Caution,
     Decision,
@@ -135,15 +134,11 @@ async def disclose(
     data: bytes,
     codes: tuple[str, ...],
     at: datetime.datetime,
-    crowd: Busy = ALONE,
 ) -> Receipt:
     """Enter an answer: `data` is its `data` member as it will be sent, `codes` the distinct codes beside it.
 
-    Those of a `crowd` are entered together.
-
     Raises `Refusal` (`LEDGER_UNAVAILABLE`): then the answer must not leave.
     """
-    await abreast(crowd)
     parts = answer_parts(entry, got, data, codes, os.urandom(SALT_SIZE), at)
     if entry.change is None:
         return await _append(ledger, entry, parts, at)

@@ -174,9 +174,9 @@ def _takes_an_unknown_commit_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _goes_on_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def faulty(ledger: Any, entry: Any, got: Any, data: Any, codes: Any, at: Any, crowd: Any) -> Receipt:
+    async def faulty(ledger: Any, entry: Any, got: Any, data: Any, codes: Any, at: Any) -> Receipt:
         try:
-            return await disclose.disclose(ledger, entry, got, data, codes, at, crowd)
+            return await disclose.disclose(ledger, entry, got, data, codes, at)
         except Refusal:
             return Receipt("1", 0, b"")
 
@@ -184,8 +184,8 @@ def _goes_on_without_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _enters_other_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def faulty(ledger: Any, entry: Any, got: Any, data: Any, codes: Any, at: Any, crowd: Any) -> Receipt:
-        return await disclose.disclose(ledger, entry, got, data + b" ", codes, at, crowd)
+    async def faulty(ledger: Any, entry: Any, got: Any, data: Any, codes: Any, at: Any) -> Receipt:
+        return await disclose.disclose(ledger, entry, got, data + b" ", codes, at)
 
     monkeypatch.setattr(answer, "disclose", faulty)
 
