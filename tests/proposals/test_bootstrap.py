@@ -112,6 +112,7 @@ def test_the_first_set_is_activated_once_by_two(office: Office, capsys: pytest.C
         assert f"approved rule set {digest}" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_commands_of_the_page_activate_the_first_set(
     office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def test_the_commands_of_the_page_activate_the_first_set(
     assert (active["epoch"], active["digest"], active["how"]) == (1, load(office.policies).digest, "bootstrap")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     statement = office.statement()
     one, two, other = (office.sign(name, statement) for name in ("costa", "olsen", "ilves"))
@@ -167,6 +169,7 @@ def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureF
     assert status(office, capsys)["active"] is None
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_it_takes_the_place_of_what_a_start_activated(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     configured.write(office.folder, rules="files")
     with operator.opened(office.config) as at:
@@ -183,7 +186,7 @@ def test_it_takes_the_place_of_what_a_start_activated(office: Office, capsys: py
 async def test_what_cannot_be_examined_is_told(tmp_path: Path) -> None:
     found = await Examiner({}, None).of(b"\x01damaged", None)
     assert found.problems == ("rule set: is damaged",)
-    files = packed(copy(tmp_path))
+    files = packed(fewer_tests(copy(tmp_path)))
     found = await Examiner({"login": "https://login.example"}, None).of(files, files)
     assert (found.problems, found.failures, found.digest) == ((), (), load(tmp_path / "policies").digest)
 

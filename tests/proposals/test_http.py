@@ -88,6 +88,7 @@ def candidate(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_from_a_folder_to_the_active_set_and_back(desk: Desk, candidate: Path) -> None:
     olsen, costa, ilves = (desk.token(f"p.{name}") for name in ("olsen", "costa", "ilves"))
     status, made, _ = await desk.run(olsen, "propose", str(candidate), "--reason", "Five days are enough.")
@@ -138,6 +139,7 @@ async def test_from_a_folder_to_the_active_set_and_back(desk: Desk, candidate: P
         assert (status, f"no activation of epoch {epoch}: they are epochs 1 to 4" in said) == (1, True)
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_where_a_folder_is_gone_by_nothing_is_activated(tmp_path: Path, candidate: Path) -> None:
     async with served(tmp_path) as gateway:
         desk = Desk(tmp_path, gateway)
@@ -221,6 +223,7 @@ async def test_what_is_wrong_is_told_as_a_problem(desk: Desk, candidate: Path) -
         assert (answer.status_code, answer.headers["content-type"]) == (code, "application/problem+json"), epoch
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_a_stored_set_is_compared_and_simulated_by_its_digest(desk: Desk, candidate: Path) -> None:
     olsen, config = desk.token("p.olsen"), ("--config", str(desk.folder / "gateway.yaml"))
     made = (await desk.run(olsen, "propose", str(candidate), "--reason", "Five days are enough."))[1]
@@ -257,6 +260,7 @@ async def test_a_stored_set_is_compared_and_simulated_by_its_digest(desk: Desk, 
     }
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_a_draft_is_one_whose_tests_fail(desk: Desk, candidate: Path) -> None:
     requesters, agreed = candidate / "requesters.yaml", "        agreed_by: Data exchange agreement 2025/114\n"
     requesters.write_text(requesters.read_text().replace(agreed, f"{agreed}        suspended: true\n"))
