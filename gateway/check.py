@@ -120,9 +120,7 @@ def read(
     check_head_file(found.ledger, found.root)
     private = read_key(found.ledger, found.root)
     outgoing.check_keys(found, webhook_keys(found), private)
-    secrets: tuple[bytes, ...] = ()
-    with noting(problems):
-        secrets = key_file.load(found.secrets_file).keys if found.secrets_file is not None else ()
+    secrets = _secrets(found)
     if found.texts not in (None, NOWHERE):
         with noting(problems):
             words.read(found.texts)
@@ -173,6 +171,19 @@ def _policies(
         return
     with laid_out_as(active.files, active.digest) as (folder, of_policies):
         yield folder, of_policies, active
+
+
+def _secrets(found: Settings) -> tuple[bytes, ...]:
+    """What `secrets_file` has; what is wrong with it is reported where `gateway.yaml` names it."""
+    if found.secrets_file in (None, NOWHERE):
+        return ()
+    try:
+        return key_file.load(found.secrets_file, key_file.OF_SECRETS).keys
+    except ConfigurationError as error:
+        node = found.root.at(["secrets_file"])
+        for problem in error.problems:
+            node.problem(f"the file `{node.text()}` {problem.message}")
+        return ()
 
 
 @contextlib.contextmanager

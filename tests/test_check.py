@@ -31,6 +31,9 @@ MISTAKES = (
             "case_registries.market.kind: unknown `case-rset` (did you mean `case-rest`?)"),
     Mistake("gateway.yaml", "courts: {kind: case-rest", "courts: {kind: case-rest, timeout: 1m", "1m",
             "case_registries.courts.timeout: `1m` must be at most 30s"),
+    Mistake("gateway.yaml", "\nwebhooks:", "\nsecrets_file: gone\nwebhooks:", "gone",
+            "secrets_file: the file `gone` cannot be read (No such file or directory): put it back, or make one with"
+            " `dutybound keys secrets`"),
     Mistake("sources.yaml", "path: /operators/{scheme}/{value}/permits", "path: /permits", "/permits",
             "departments.environment.datasets.emission-permits.path: `/permits` must hold `{value}`"),
     Mistake("sources.yaml", "{scheme: idScheme,", "{scheme: id-scheme,", "id-scheme",

@@ -34,8 +34,6 @@ _PIECE = 1 << 20
 _TAG = 16
 _ABOUT = b"# The key of backups that were made with `--key`. Destroy it when they are to end.\n"
 
-_NO_KEY = "holds no key of a backup (the base64 of 32 bytes in a line), as `dutybound backup --key` writes it"
-
 
 def key_of(file: Path, *, make: bool = False) -> bytes:
     """The key in a file; with `make`, of a new file of mode 0600 where there is none.
@@ -51,7 +49,7 @@ def key_of(file: Path, *, make: bool = False) -> bytes:
         raise CommandRefused(
             f"`{file}` cannot be read as the key of a backup: it is no file. Put that key back, or name it"
         )
-    return key_file.load(file, _NO_KEY).keys[0]
+    return key_file.load(file, key_file.OF_BACKUP).keys[0]
 
 
 def seal(key: bytes, plain: Path, sealed: Path) -> None:

@@ -288,7 +288,7 @@ def _secrets(arguments: argparse.Namespace) -> int:
             key_file.generate(arguments.out)
             print(f"secrets: {arguments.out} (keep it secret; name it with `secrets_file`, for every gateway the same)")
             return 0
-        before = key_file.load(arguments.out)
+        before = key_file.load(arguments.out, key_file.OF_SECRETS)
         key_file.replace(arguments.out, before.first_alone().followed_by_its_next())
         print(f"secrets: {arguments.out} (start the gateways again, one after the other; what was sealed before opens)")
         return 0

@@ -15,7 +15,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
@@ -24,6 +24,32 @@ from gateway.files import new_file, readable_by_others, replace_file
 
 SIZE = 32
 _ABOUT = b"# The key that unwraps a store's own keys (`store_key_file`). Without it nothing in the store can be read.\n"
+
+
+NO_KEYS = "holds no key of a store (the base64 of 32 bytes per line), as `dutybound store key` writes it"
+"""Before what `decoded` found wrong."""
+
+
+class Kind(NamedTuple):
+    """What to report of a file of keys that is `missing`, and of one that is `empty` of them; both with the fix."""
+
+    missing: str
+    empty: str
+
+
+OF_STORE = Kind(
+    "the key of the store is missing. Nothing was changed; put it back, or make one for a new store with"
+    " `dutybound store key`",
+    NO_KEYS,
+)
+OF_BACKUP = Kind(
+    "the key of the backup is missing. Put it back, or name it",
+    "holds no key of a backup (the base64 of 32 bytes in a line), as `dutybound backup --key` writes it",
+)
+OF_SECRETS = Kind(
+    "put it back, or make one with `dutybound keys secrets`: who is signed in then signs in again",
+    "holds no secrets (the base64 of 32 bytes per line), as `dutybound keys secrets` writes them",
+)
 
 
 class NotWrapped(ValueError):
@@ -114,11 +140,8 @@ def replace(path: Path, keys: KeyFile) -> None:
         raise _refusal(path, f"cannot be written ({error.strerror})") from error
 
 
-def load(path: Path, no_keys: str | None = None) -> KeyFile:
-    """Read a key file; refuses one that others may read. Raises `ConfigurationError` with the fix.
-
-    `no_keys` is what to report of one that has none (`NO_KEYS`), where it is no key of a store.
-    """
+def load(path: Path, kind: Kind = OF_STORE) -> KeyFile:
+    """Read a key file of this kind; refuses one that others may read. Raises `ConfigurationError` with the fix."""
     try:
         if wrong := readable_by_others(path):
             raise _refusal(path, wrong)
@@ -126,13 +149,12 @@ def load(path: Path, no_keys: str | None = None) -> KeyFile:
     except OSError as error:
         raise _refusal(
             path,
-            f"cannot be read ({error.strerror}): the key of the store is missing. Nothing was changed; put it back, or"
-            " make one for a new store with `dutybound store key`",
+            f"cannot be read ({error.strerror}): {kind.missing}",
         ) from error
     try:
         return decoded(content)
     except ValueError as error:
-        raise _refusal(path, f"{no_keys or NO_KEYS}: {error}. Put the whole file back, and make no other") from error
+        raise _refusal(path, f"{kind.empty}: {error}. Put the whole file back, and make no other") from error
 
 
 def decoded(content: bytes) -> KeyFile:
@@ -157,10 +179,6 @@ def decoded(content: bytes) -> KeyFile:
     if not keys:
         raise ValueError("it has comments alone" if content.strip() else "it is empty")
     return KeyFile(keys)
-
-
-NO_KEYS = "holds no key of a store (the base64 of 32 bytes per line), as `dutybound store key` writes it"
-"""Before what `decoded` found wrong."""
 
 
 def _refusal(path: Path, message: str) -> ConfigurationError:
