@@ -38,13 +38,15 @@ _LONG = 30.0
 
 
 @contextlib.contextmanager
-def kept(module: str, config: Path, name: str, first: Early | None = None) -> Iterator[None]:
+def kept(module: str, config: Path, name: str, stopping: threading.Event, first: Early | None = None) -> Iterator[None]:
     """Keep a process of `module` as long as this lasts. `name` is its part's, in what is logged.
 
+    Once `stopping` is set, one that ended is in order and not started again: a signal may have reached all processes.
     The `first` one may be there already; those that take its place are started.
     """
     ended = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(module, config, name, first, ended), name=name, daemon=True)
+    given = (module, config, name, stopping, first, ended)
+    keeper = threading.Thread(target=_keep, args=given, name=name, daemon=True)
     keeper.start()
     try:
         yield
@@ -53,12 +55,14 @@ def kept(module: str, config: Path, name: str, first: Early | None = None) -> It
         keeper.join(_END_WITHIN + 5)
 
 
-def _keep(module: str, config: Path, name: str, first: Early | None, ended: threading.Event) -> None:
+def _keep(
+    module: str, config: Path, name: str, stopping: threading.Event, first: Early | None, ended: threading.Event
+) -> None:
     arguments = ["--config", str(config), "--parent", str(os.getpid())]
     command = [sys.executable, "-m", module, *arguments]
     heard = States(Log().state).of(name)
     pause = _AFTER_START  # those that serve start first
-    while not ended.wait(pause):
+    while not (ended.wait(pause) or stopping.is_set()):
         begun = time.monotonic()
         started, first = (first.begin(arguments) if first else _started(command)), None
         with started as process:
@@ -70,7 +74,7 @@ def _keep(module: str, config: Path, name: str, first: Early | None, ended: thre
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(_END_WITHIN)
                     process.kill()
-        if not ended.is_set():
+        if not (ended.is_set() or stopping.wait(LOOK)):  # the parent may be about to hear the same signal
             heard("", f"it ended with status {process.returncode}, and is started again")
         pause = _AFTER_END if time.monotonic() - begun > _LONG else min(2 * pause, _LONG)
 

@@ -17,6 +17,7 @@ import functools
 import gc
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,9 +117,11 @@ def forked(rules: RuleSet) -> contextlib.AbstractContextManager[Early | None]:
     return early(_MODULE, functools.partial(main, at_hand=rules))
 
 
-def beside(config: Path, first: Early | None = None) -> contextlib.AbstractContextManager[None]:
+def beside(
+    config: Path, stopping: threading.Event, first: Early | None = None
+) -> contextlib.AbstractContextManager[None]:
     """Keep such a process as long as this lasts."""
-    return kept(_MODULE, config, PART, first)
+    return kept(_MODULE, config, PART, stopping, first)
 
 
 async def run(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -83,13 +84,14 @@ def serve(config: Path, workers: int) -> int:
         gc.enable()
         hub = held.enter_context(Hub(workers))
         held.enter_context(managed(found.manage, hub, str(found.file)))
-        held.enter_context(projector.beside(config, projecting))
-        held.enter_context(recaller.beside(config, recalling))
-        held.enter_context(deliverer.beside(config, [*parts.departments.connectors.values()]))
+        stopping = threading.Event()
+        held.enter_context(projector.beside(config, stopping, projecting))
+        held.enter_context(recaller.beside(config, stopping, recalling))
+        held.enter_context(deliverer.beside(config, stopping, [*parts.departments.connectors.values()]))
         if found.source_watch is not None:
             from gateway.connecting.drifting import worker as watcher
 
-            held.enter_context(watcher.beside(config, found))
+            held.enter_context(watcher.beside(config, stopping, found))
         from gateway.serving import workers as server  # it is imported by now
 
         more = {}
@@ -99,8 +101,8 @@ def serve(config: Path, workers: int) -> int:
             more = certificates.options(found.tls.cert_file, found.tls.key_file, found.tls.client_ca_file)
         grace = 2 * found.limits.deadline
         patience, hanging = found.drain + grace + 20, Hanging(hub.rounds)
-        serving = server.server(worker.APPLICATION, address, workers, grace, patience, hanging, **more)
-        hub.stop = serving.should_exit.set
+        serving = server.server(worker.APPLICATION, address, workers, grace, patience, hanging, stopping, **more)
+        hub.stop = stopping.set
         serving.run()
     if hub.refused is not None:
         raise CommandRefused(f"nothing is served: {hub.refused}")

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -81,8 +82,16 @@ class _Worker(Process):
 class _Workers(Multiprocess):
     """Replaces a worker however often it ends; uvicorn gives up where one cannot start. One that hangs is killed."""
 
-    def __init__(self, config: uvicorn.Config, address: socket.socket, patience: float, hanging: Hanging) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        address: socket.socket,
+        patience: float,
+        hanging: Hanging,
+        stopping: threading.Event,
+    ) -> None:
         super().__init__(config, [])
+        self.should_exit = stopping
         self._address, self._patience, self._hanging = address, patience, hanging
         for each in STOPS:  # at once, and not at the next look; by a thread, as this one may hold the event's lock
             signal.signal(each, lambda *_: _thread.start_new_thread(self.should_exit.set, ()))
@@ -151,12 +160,14 @@ def server(
     grace: float,
     patience: float,
     hanging: Hanging,
+    stopping: threading.Event,
     **more: Any,
 ) -> Multiprocess:
     """What serves the application that the factory `application` (`module:function`) makes, until SIGINT or SIGTERM.
 
     A worker that is to stop waits `grace` seconds for connections to end, and is killed after `patience` seconds.
-    `hanging` is asked again and again which hang; `more` is for uvicorn.
+    `hanging` is asked again and again which hang. `stopping` is set by the signal, and ends it by whoever else sets it;
+    `more` is for uvicorn.
     """
     config = uvicorn.Config(
         application,
@@ -173,4 +184,4 @@ def server(
         timeout_graceful_shutdown=max(1, round(grace)),
     )
     shared(address)
-    return _Workers(config, address, patience, hanging)
+    return _Workers(config, address, patience, hanging, stopping)

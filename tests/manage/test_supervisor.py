@@ -82,6 +82,11 @@ def _started(folder: Path, direct: bool) -> Iterator[Started]:
     made.serving.stop()
 
 
+def beside(pid: int) -> int:
+    """How many processes beside those that serve have begun."""
+    return sum(b"--parent" in Path(f"/proc/{each}/cmdline").read_bytes() for each in descendants(pid))
+
+
 def gone(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -90,27 +95,28 @@ def gone(pid: int) -> bool:
 
 @pytest.mark.long_cases("certificates")
 def test_workers_end_with_a_supervisor_that_is_killed(started: Started, tmp_path: Path) -> None:
-    """And another can be started at once, while they still end. Ctrl-C, which all of it hears, ends that one well."""
+    """And another can be started at once, while they still end. A signal that all of it hears ends that one well."""
     serving = started.serving
     until("all processes to run", lambda: len(descendants(serving.pid)) >= 4)  # it, two workers, and the projector
     below = set(descendants(serving.pid)) - {serving.pid}
     os.kill(serving.pid, signal.SIGKILL)
-    log = tmp_path / "log"
-    with (
-        log.open("wb") as written,
-        subprocess.Popen(serving.command, env=plain_environment(), stdout=written, stderr=written) as again,
-    ):
-        try:
-            until("them to end", lambda: all(gone(pid) for pid in below))
-            until("all processes to run", lambda: len(descendants(again.pid)) >= 4 and started.answers())
-        finally:
-            for pid in descendants(again.pid):
-                os.kill(pid, signal.SIGINT)
-            assert again.wait(60) == 0
-    assert not started.answers()
-    assert '"started"' in log.read_text()
-    assert '"part":"projector"' not in log.read_text(), "nothing is out of order where all is stopped"
-    assert '"part":"recalls"' not in log.read_text()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        log = tmp_path / "log"
+        with (
+            log.open("wb") as written,
+            subprocess.Popen(serving.command, env=plain_environment(), stdout=written, stderr=written) as again,
+        ):
+            try:
+                until("them to end", lambda: all(gone(pid) for pid in below))
+                until("all processes to run", lambda: beside(again.pid) >= 2 and started.answers())
+            finally:
+                for pid in reversed(descendants(again.pid)):  # the supervisor last: it sees others end before it knows
+                    os.kill(pid, number)
+                assert again.wait(60) == 0
+        assert not started.answers()
+        assert '"started"' in log.read_text()
+        assert '"part":"projector"' not in log.read_text(), "nothing is out of order where all is stopped"
+        assert '"part":"recalls"' not in log.read_text()
 
 
 def test_a_worker_that_is_killed_is_replaced_though_the_store_s_key_is_away(kept: Started, tmp_path: Path) -> None:

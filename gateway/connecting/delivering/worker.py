@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -38,11 +39,13 @@ _NICE = 10
 """Inquiries come first on a busy core, and so does what holds the store's lock."""
 
 
-def beside(config: Path, departments: Sequence[object]) -> contextlib.AbstractContextManager[None]:
+def beside(
+    config: Path, stopping: threading.Event, departments: Sequence[object]
+) -> contextlib.AbstractContextManager[None]:
     """Keep such a process as long as this lasts, where one of the departments' connectors has deliveries."""
     if not any(isinstance(each, FilesConnector) for each in departments):
         return contextlib.nullcontext()
-    return kept("gateway.connecting.delivering.worker", config, PART)
+    return kept("gateway.connecting.delivering.worker", config, PART, stopping)
 
 
 class Counting:

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,11 +41,11 @@ _AGAIN = 2.0
 """Seconds until it looks again whether the name is free, and whether it still has it."""
 
 
-def beside(config: Path, settings: Settings) -> contextlib.AbstractContextManager[None]:
+def beside(config: Path, stopping: threading.Event, settings: Settings) -> contextlib.AbstractContextManager[None]:
     """Keep such a process as long as this lasts, where `source_watch` is set."""
     if settings.source_watch is None:
         return contextlib.nullcontext()
-    return kept("gateway.connecting.drifting.worker", config, PART)
+    return kept("gateway.connecting.drifting.worker", config, PART, stopping)
 
 
 async def run(

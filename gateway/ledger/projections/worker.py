@@ -20,6 +20,7 @@ import contextlib
 import gc
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -95,9 +96,11 @@ def forked() -> contextlib.AbstractContextManager[Early | None]:
     return early(_MODULE, main)
 
 
-def beside(config: Path, first: Early | None = None) -> contextlib.AbstractContextManager[None]:
+def beside(
+    config: Path, stopping: threading.Event, first: Early | None = None
+) -> contextlib.AbstractContextManager[None]:
     """Keep a projector process as long as this lasts."""
-    return kept(_MODULE, config, "projector", first)
+    return kept(_MODULE, config, "projector", stopping, first)
 
 
 def main(argv: list[str] | None = None) -> int:

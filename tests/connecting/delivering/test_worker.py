@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_it_is_kept_only_where_files_are_delivered(tmp_path: Path) -> None:
-    with worker.beside(tmp_path / "gateway.yaml", [object()]):
+    with worker.beside(tmp_path / "gateway.yaml", threading.Event(), [object()]):
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
         commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.split()]
         assert not [command for command in commands if worker.__name__.encode() in command]

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ async def test_one_of_two_looks_and_the_other_takes_its_place(folder: Path) -> N
 
 def test_it_is_off_where_nobody_wants_it_and_ends_with_its_parent(folder: Path) -> None:
     config = configured(folder, "")
-    assert isinstance(worker.beside(config, settings.load(config, {})), contextlib.nullcontext)
+    assert isinstance(worker.beside(config, threading.Event(), settings.load(config, {})), contextlib.nullcontext)
     config.write_text(f"{config.read_text()}{WATCH}\n")
     wanted = settings.load(config, {}).source_watch
     assert wanted is not None
