@@ -46,6 +46,9 @@ from gateway.storage.tables import moment
 
 CLIENT = entries.Who("", "command line")
 MOST_REASON = 4_000
+_DAY = datetime.timedelta(days=1)
+_LAST = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+"""The end of the last day that there is; no moment comes after it."""
 
 _T = TypeVar("_T")
 
@@ -197,13 +200,15 @@ def moment_of(text: str, *, last: bool) -> datetime.datetime:
     try:
         if len(text) == len("2026-01-31"):
             day = datetime.datetime.combine(datetime.date.fromisoformat(text), datetime.time(), datetime.UTC)
-            return day + datetime.timedelta(days=1) if last else day
+            return min(day, _LAST - _DAY) + _DAY if last else day
         found = datetime.datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
+        if found.tzinfo is not None:
+            return found.astimezone(datetime.UTC)
+    except OverflowError as error:
+        raise ValueError(f"`{text}` is outside the years 1 to 9999 in UTC; name a time within them") from error
+    except ValueError as error:
         raise ValueError(f"`{text}` is no day and no time; write `2026-01-31` or `2026-01-31T09:00:00Z`") from error
-    if found.tzinfo is None:
-        raise ValueError(f"`{text}` has no offset; write `{text}Z` for UTC")
-    return found.astimezone(datetime.UTC)
+    raise ValueError(f"`{text}` has no offset; write `{text}Z` for UTC")
 
 
 def period_of(since: str | None, until: str | None) -> tuple[datetime.datetime | None, datetime.datetime | None]:
