@@ -256,7 +256,7 @@ class Value:
         `plain` is what the key `allow_plain_http` beside it says, where there is such a key.
         """
         text = self.text(
-            pattern=r"https?://[^\s?#\"\\<>]+", what="an https URL of host and path, as `https://gateway.example`"
+            pattern=r"https?://[^\s\"\\<>]+", what="an https URL of host and path, as `https://gateway.example`"
         )
         if not text:
             return ""
@@ -266,7 +266,10 @@ class Value:
         except ValueError:
             self.problem(f"`{text}` is not a URL")
             return ""
-        if "@" in parts.netloc or not parts.hostname or not text.isascii():
+        if "?" in text or "#" in text:
+            what = "query (`?`)" if "?" in text.partition("#")[0] else "fragment (`#`)"
+            self.problem(f"`{text}` has a {what}; leave it out")
+        elif "@" in parts.netloc or not parts.hostname or not text.isascii():
             self.problem("must name a host in ASCII, and no user or password")
         elif parts.scheme == "http" and not is_loopback(parts.hostname) and not plain:
             unless = "" if plain is None else "; or write `allow_plain_http: true` where the network itself encrypts"

@@ -186,8 +186,13 @@ def _url(lines: Lines, at: tuple[str, ...]) -> str:
         host = ""
     if not text:
         return ""
-    if not host or parts.scheme not in ("https", "http") or "@" in parts.netloc or parts.query or parts.fragment:
+    if not host or parts.scheme not in ("https", "http"):
         lines.problem(at, f"`{text}` must be an https URL of host and path, such as `https://gateway.example`")
+    elif "@" in parts.netloc:
+        lines.problem(at, "must have no user or password before its host")
+    elif "?" in text or "#" in text:
+        what = "query (`?`)" if "?" in text.partition("#")[0] else "fragment (`#`)"
+        lines.problem(at, f"`{text}` has a {what}; leave it out")
     elif parts.scheme == "http" and not _loopback(host):
         lines.problem(at, f"`{text}` must be https (http is for loopback only)")
     return text

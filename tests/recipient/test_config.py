@@ -87,7 +87,21 @@ def test_the_least_is_enough(folder: Path) -> None:
             "1: gateway: `http://gateway.example/` must be https (http is for loopback",
         ),
         ("gateway: https://gateway.example/", "gateway: ''", "1: gateway: must be text on one line"),
-        ("https://gateway.example/\n", "https://a:b@gateway.example/\n", "1: gateway: `https://a:b@gateway.example/`"),
+        (
+            "https://gateway.example/\n",
+            "https://a:b@gateway.example/\n",
+            "1: gateway: must have no user or password before its host",
+        ),
+        (
+            "gateway.example/\n",
+            "gateway.example/?a=b\n",
+            "1: gateway: `https://gateway.example/?a=b` has a query (`?`); leave it out",
+        ),
+        (
+            "gateway.example/\n",
+            "gateway.example/'#a'\n",
+            "1: gateway: `https://gateway.example/'#a'` has a fragment (`#`)",
+        ),
         (
             "https://gateway.example/\n",
             "https://gateway.example:x\n",
