@@ -38,6 +38,8 @@ class Media(enum.StrEnum):
 
 
 _CONTENT_TYPE = {media: f"{media}; charset=utf-8" for media in Media}
+_OUT_OF_RANGE = "A number in the body is out of range."
+_TOO_DEEP = f"The body is nested more than {MAX_NESTING} deep."
 _decode = msgspec.json.Decoder(float_hook=numbers.finite).decode
 
 
@@ -172,7 +174,7 @@ def _operation(body: bytes) -> tuple[str, str | None, Mapping[str, Any]]:
     try:
         content = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid("The body is not JSON." if body else "The body is empty; send a JSON object.") from error
+        raise _invalid(_unreadable(body, error)) from error
     if type(content) is not dict:
         several = type(content) is list
         raise _invalid(
@@ -197,6 +199,21 @@ def _operation(body: bytes) -> tuple[str, str | None, Mapping[str, Any]]:
         if "persistedQuery" in extensions:
             raise _invalid("Persisted queries are not kept here; send the document as `query`.")
     return query, operation_name, variables
+
+
+def _unreadable(body: bytes, error: Exception) -> str:
+    """Why the body could not be decoded."""
+    if not body:
+        return "The body is empty; send a JSON object."
+    if isinstance(error, msgspec.ValidationError):
+        return _OUT_OF_RANGE
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
+    if isinstance(error, UnicodeDecodeError):
+        return "The body is not in UTF-8."
+    if duplicate_keys.slow_check(body) in ("not JSON", "not UTF-8"):
+        return "The body is not JSON."
+    return "The body has half of a surrogate pair, as `\\ud83d`, in a text; send the whole character."
 
 
 def _check(content: dict[str, Any], body: bytes) -> None:
@@ -225,12 +242,12 @@ def _check(content: dict[str, Any], body: bytes) -> None:
             elif type(value) is str:
                 colons += value.count(":")
             elif type(value) is int and not -(2**63) <= value < 2**63:
-                raise _invalid("A number in the body is out of range.")
+                raise _invalid(_OUT_OF_RANGE)
         if not deeper:
             break
         level = deeper
     else:
-        raise _invalid(f"The body is nested more than {MAX_NESTING} deep.")
+        raise _invalid(_TOO_DEEP)
     if colons == body.count(b":") and b"\\u" not in body:
         return
     if duplicate_keys.slow_check(body) is not None:

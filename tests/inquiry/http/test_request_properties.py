@@ -68,7 +68,7 @@ def test_repeated_keys_are_always_found_and_others_never(pairs: list[tuple[str, 
     keys = ["query", *(key for key, _ in pairs)]
     found = attempt("POST", JSON, encoded)
     told = found.message if isinstance(found, Refusal) else ""
-    if "not JSON" not in told and "nested" not in told and "range" not in told:
+    if not any(each in told for each in ("not JSON", "nested", "range", "surrogate")):
         assert ("same key twice" in told) == (len(set(keys)) < len(keys))
 
 
