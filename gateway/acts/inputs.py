@@ -14,13 +14,10 @@ from gateway.catalogue.model import Catalogue, Dataset
 from gateway.errors import Code, Refusal
 from gateway.ledger.acting.planned import invalid
 from gateway.ledger.entry.acts import Paper
+from gateway.writing import unseen, unseen_in_lines
 
 MOST_TEXT = 4_000
 MOST_PAPERS = 20
-
-_CONTROL = frozenset(["Cc", "Cs", "Cn", "Co"])
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What turns the direction of text: a reader would see another text than is kept."""
 
 
 def wrong(message: str) -> Refusal:
@@ -44,8 +41,8 @@ def text(given: object, name: str, most: int = MOST_TEXT) -> str:
         raise wrong(f"`{name}` is empty of words; write what is meant")
     if len(said) > most:
         raise _too_long(name, len(said), most)
-    if any(each in _TURNING or (unicodedata.category(each) in _CONTROL and each not in "\n\t") for each in said):
-        raise wrong(f"`{name}` has control characters; leave them out")
+    if has := unseen_in_lines(said):
+        raise wrong(f"`{name}` has control characters: {has}; leave them out")
     return said
 
 
@@ -72,7 +69,8 @@ def named(given: object, name: str) -> str:
         return name_of(str(given))
     except ValueError:
         text(given, name, MOST_NAMED)  # says what is wrong, where it is wrong in longer text too
-        raise wrong(f"`{name}` must be one line of plain text") from None
+        has = unseen(str(given).strip())
+        raise wrong(f"`{name}` must be one line of plain text{f', and has {has}' if has else ''}") from None
 
 
 def reference(given: Mapping[str, Any]) -> str | None:

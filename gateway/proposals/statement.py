@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime
 import re
-import unicodedata
 from typing import NamedTuple
 
 from connectors.composing import composed
 from gateway.errors import VerificationFailed
+from gateway.writing import unseen
 
 VERSION = "dutybound rules approval, version 1"
 NONE = "none"
@@ -55,8 +55,8 @@ def reason_of(given: str) -> str:
         raise ValueError("give a reason (`reason`)")
     if len(said) > MOST_REASON:
         raise ValueError(f"the reason has {len(said):,} characters; at most {MOST_REASON:,} are taken")
-    if any(unicodedata.category(each)[0] == "C" or each in "\u2028\u2029" for each in said):
-        raise ValueError("the reason must be one line, without control characters")
+    if has := unseen(said):
+        raise ValueError(f"the reason must be one line, without control characters: it has {has}")
     return said
 
 

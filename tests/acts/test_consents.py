@@ -285,6 +285,10 @@ def test_text_is_kept_as_it_reads() -> None:
     for wrong in ("a\u202eb", "a\x00", "a\x1b[1m", "a\u2066b", "a\ud800", "\ue000a", "a\rb"):
         with pytest.raises(Refusal, match="control characters"):
             inputs.text(wrong, "reason")
+    with pytest.raises(Refusal, match=r"U\+001B \(an escape\) as character 4; leave them out"):
+        inputs.text("a\n\t\x1b[1m", "reason")
+    with pytest.raises(Refusal, match=r"one line of plain text, and has U\+000A \(a line end\) as character 2"):
+        inputs.named("a\nb", "reference")
     assert inputs.text("x" * 4000, "reason")
     for marks in ("a" + "\u0345\u0315\u0300\u0327" * 15_000, "a" + "\u0345\u0315\u0300\u0327" * 1_000_000):
         with pytest.raises(Refusal, match=r"at most 4,000"):  # at once: to put them in order takes hours

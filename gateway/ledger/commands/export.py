@@ -92,6 +92,11 @@ def run(arguments: argparse.Namespace, rule_set: RuleSet | None) -> int:
     if looked == entries.Looked() or not arguments.by.strip() or not arguments.reason.strip():
         print("give who looks, why, and at what: `--subject`, `--case`, `--since` and `--until`", file=sys.stderr)
         return 2
+    try:
+        operator.check_said(arguments.by, arguments.reason)
+    except operator.ActRefused as error:
+        print(error, file=sys.stderr)
+        return 2
     if arguments.catalogue is not None and arguments.format != "package":
         print("`--catalogue` is for the page of a package: leave it out, or `--format`", file=sys.stderr)
         return 2

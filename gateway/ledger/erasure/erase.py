@@ -30,7 +30,7 @@ from gateway.ledger.erasure.blockers import Blocker, found_open
 from gateway.ledger.erasure.hold import Entered
 from gateway.ledger.export.select import Progress, fits
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT, ActRefused, check_said
+from gateway.ledger.log.operator import CLIENT, ActRefused, check_line, check_said
 from gateway.ledger.proof.tlog_proof import Receipt
 from gateway.ledger.stored import read
 from gateway.storage import destruction
@@ -102,6 +102,7 @@ async def approve(
     """
     if not by.strip():
         raise ActRefused("give who approves")
+    check_line(by, "the name")
     store = ledger.store
 
     def make(seen: Seen) -> Made:

@@ -21,7 +21,7 @@ from gateway.ledger.entry.registry import EVERY, ROOT, read_document
 from gateway.ledger.erasure.erase import Done, erasure_entry
 from gateway.ledger.log import registrar
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace
+from gateway.ledger.log.operator import CLIENT, ActRefused, Workplace, check_line
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import Verifier
 from gateway.ledger.stored import read
@@ -41,6 +41,7 @@ async def again(ledger: Ledger, erased: entries.Erasure, by: str, account: str, 
     """
     if not by.strip():
         raise ActRefused("give who does it")
+    check_line(by, "the name")
     engine, named = ledger.store.engine, [int(key, 16) for key in erased.keys]
 
     def make(seen: Seen) -> Made:

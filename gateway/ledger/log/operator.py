@@ -29,7 +29,6 @@ from gateway.errors import (
     Problem,
     StoreUnavailable,
     VerificationFailed,
-    printable,
 )
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.parts import split
@@ -43,6 +42,7 @@ from gateway.ledger.stored import read
 from gateway.storage import store as stores
 from gateway.storage.port import Store
 from gateway.storage.tables import moment
+from gateway.writing import unseen
 
 CLIENT = entries.Who("", "command line")
 MOST_REASON = 4_000
@@ -221,15 +221,22 @@ def period_of(since: str | None, until: str | None) -> tuple[datetime.datetime |
 
 
 def check_said(by: str, reason: str, value: str = "") -> None:
-    """Raises `ActRefused` where nobody is named, no reason is given, or the reason names the subject.
+    """Raises `ActRefused` where nobody is named, no reason is given, it names the subject, or more than a line is
+    given.
 
     Names and reasons stand in the part of the entry that stays when its subject is erased.
     """
     if not by.strip() or not reason.strip():
         raise ActRefused("give a name and a reason")
-    if printable(by) != by:
-        raise ActRefused(f"the name `{printable(by)}` has characters that nobody sees; leave them out")
+    check_line(by, "the name")
+    check_line(reason, "the reason")
     if len(reason) > MOST_REASON:
         raise ActRefused(f"the reason is over {MOST_REASON} characters; shorten it, and name where the rest is filed")
     if value and value.casefold() in f"{by} {reason}".casefold():
         raise ActRefused("the reason stays in the ledger when the subject is erased: leave the identifier out of it")
+
+
+def check_line(text: str, what: str) -> None:
+    """Raises `ActRefused` where a text, called `what`, is not one line of characters that are seen."""
+    if has := unseen(text):
+        raise ActRefused(f"{what} has {has}; write it in one line, without control characters")

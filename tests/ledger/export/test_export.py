@@ -18,7 +18,7 @@ from gateway.ledger.commands import register
 from gateway.ledger.entry import entries
 from gateway.ledger.export import package_write
 from gateway.ledger.export.package_check import check_package
-from gateway.ledger.log import taking
+from gateway.ledger.log import operator, taking
 from gateway.ledger.proof import key_files
 from gateway.ledger.verify.store import verify_store
 from gateway.storage.store import open_copy
@@ -183,8 +183,15 @@ def test_a_package_that_is_not_whole_is_no_store(folder: Path, export: Export, r
         assert "it was cut short or altered; have it sent again" in run.err
 
 
-def test_a_reason_writes_no_line_of_its_own_to_a_terminal(folder: Path, run: Run) -> None:
+def test_a_reason_writes_no_line_of_its_own_to_a_terminal(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused; one that was entered before it was is printed as escapes."""
     view = ("--subject", LEI, "--by", "a", "--reason", "x\x1b[1A\x1b[2K\nwhole: all")
+    assert run("ledger", "export", "--config", folder / "gateway.yaml", *view, "--out", folder / "evidence") == 2
+    assert "the reason has U+001B (an escape) as character 2" in run.err
+    assert not (folder / "evidence").exists()
+    monkeypatch.setattr(operator, "check_line", lambda text, what: None)
     assert run("ledger", "export", "--config", folder / "gateway.yaml", *view, "--out", folder / "evidence") == 0
     assert run("ledger", "verify", folder / "evidence", "--key", folder / "ledger.pub") == 0
     assert "x\\x1b[1A\\x1b[2K\\nwhole: all" in run.out
