@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway.drafts import apart
+from gateway.drafts.child import Found, Looked
+from gateway.drafts.found import answered
 from tests.acts.serving import served
 from tests.proposals.test_http import Desk
 from tests.rules.policies import copy, fewer_tests
@@ -51,6 +55,16 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield Desk(tmp_path, gateway)
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drafts are looked at in the tests' own process, where what was parsed is kept; others' tests have theirs."""
+
+    def found(_module: str, asked: Looked, *_: object) -> Found:
+        return msgspec.msgpack.decode(answered(msgspec.msgpack.encode(asked)), type=Found)
+
+    monkeypatch.setattr(apart, "ran", found)
+
+
 async def test_from_a_copy_to_a_proposal(desk: Desk) -> None:
     draft = Draft(desk)
     await draft.begin()
@@ -86,6 +100,7 @@ async def test_from_a_copy_to_a_proposal(desk: Desk) -> None:
     assert (told["digest"], told["state"], told["reason"]) == (found["digest"], "checked", "Five days are enough.")
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_a_matrix_of_a_draft_can_be_narrowed(desk: Desk) -> None:
     draft = Draft(desk)
     await draft.begin()
@@ -118,6 +133,7 @@ async def test_officers_read_what_is_active(desk: Desk) -> None:
     assert (await desk.ask("GET", f"/rules/files/{ACTIVE}", None)).status_code == 401
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_a_grant_is_changed_in_its_file(desk: Desk) -> None:
     draft = Draft(desk)
     await draft.begin()
@@ -139,6 +155,7 @@ async def test_a_grant_is_changed_in_its_file(desk: Desk) -> None:
     assert "mend the file itself" in (await draft.ask("POST", "/ID/grants", 409))["detail"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 async def test_a_purpose_is_changed_in_its_file(desk: Desk) -> None:
     draft = Draft(desk)
     await draft.begin()
