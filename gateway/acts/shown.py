@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from gateway.acts.office import Office
+from gateway.acts.subject import history
 from gateway.acts.subject.words import acts_at
 from gateway.ledger.entry import entries
 from gateway.storage.subjects.acts import Matter
@@ -142,11 +143,13 @@ def matter(
         "record": row.record,
         "version": row.version,
         "access": row.access,
+        "look": _look(office, row),
         "filed": moment(row.filed),
         "filedBy": _filed_by(office, row, filed),
         "papers": [{"issuer": each.issuer, "number": each.number, "date": each.date} for each in filed.papers],
         "due": datetime.date.fromisoformat(row.second_due or row.due or ""),
         "provisional": bool(row.provisional),
+        "correctBy": datetime.date.fromisoformat(row.second_due) if row.second_due else None,
         "overdue": overdue(row, today),
         "reason": filed.reason,
         "outcome": (row.outcome or "").upper() if told else None,
@@ -154,6 +157,16 @@ def matter(
         "because": decided.reason if told or (inside and row.decided_in is not None) else None,
         "remedy": (decided.remedy or None) if told else None,
     }
+
+
+def _look(office: Office, row: Matter) -> dict[str, Any] | None:
+    """`Access` of the look that a matter is about, as its subject is shown it: a steward sees no more than that."""
+    if row.access is None or row.scheme is None or row.value is None:
+        return None
+    policies = office.rules.policies
+    subject = (row.scheme, row.value)
+    look = history.visible_access(office.store, subject, row.access, office.now())
+    return None if look is None else history.access(look, policies, subject)
 
 
 def _filed_by(office: Office, row: Matter, filed: entries.Acted) -> str | None:

@@ -22,7 +22,8 @@ EVENTS = ("CORRECTED", "WITHDRAWN", "REINSTATED")
 
 _MATTER = """
   id kind state scheme value dataset record version access filed filedBy due provisional overdue reason
-  papers { issuer number date } outcome decided because remedy
+  papers { issuer number date } outcome decided because remedy correctBy
+  look { at what department title fields outcome }
 """
 _MATTERS = f"""
 query Matters($state: MatterState, $after: String) {{

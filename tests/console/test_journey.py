@@ -167,6 +167,49 @@ def test_a_printed_copy_has_what_the_pages_have(subject: Visitor) -> None:
         subject.post(back, {}, listed)
 
 
+def test_a_matter_names_the_day_by_which_its_record_is_to_be_corrected(visitor: Visitor) -> None:
+    visitor.sign_in("other-subject")
+    steward = other(visitor, "steward")
+    told = json.loads(visitor.get("/my/copy.json").content)
+    kind = next(each for each in told["datasets"] if each["dataset"]["id"] == "income-statements")
+    record = kind["records"][0]["record"]["id"]
+    form = visitor.get(f"/my/object?dataset=income-statements&record={record}")
+    about = {"dataset": "income-statements", "record": record, "reason": "It was another year."}
+    assert visitor.post("/my/object", about, form).status_code == 303
+    rows = steward.get("/console/matters").text.split("<tr ")
+    (id_,) = re.findall(r"/console/matters/([0-9a-f]{32})\?", next(row for row in rows if record in row))[:1]
+    form = steward.get(f"/console/matters/{id_}")
+    given = {"outcome": "UPHELD", "reason": "So it was.", "kind": "OBJECTION", "checked": "yes"}
+    assert steward.post(f"/console/matters/{id_}", given, form).status_code == 303
+    assert "Answered; correct it by" in steward.get("/console/matters?state=DECIDED").text
+    assert "To be corrected by" in steward.get(f"/console/matters/{id_}?state=DECIDED").text
+    assert "To be corrected by" in visitor.get("/my/matters").text
+
+
+TENDER = """
+query Ask($subject: IdentifierInput!) @inquiry(purpose: TENDER_QUALIFICATION, case: "%s") {
+  organisation(id: $subject) { name taxArrears { period amount } }
+}
+"""
+
+
+def test_a_matter_names_the_look_that_it_is_about(world: World) -> None:
+    about = world.subject("ordinary")
+    case = world.case("market-regulator", about, "m.ivanova")
+    reply = world.ask("market-regulator", TENDER % case, {"subject": about}, official="m.ivanova")
+    visitor = Visitor(dict(world.told))
+    visitor.sign_in("organisation")
+    form = visitor.get(f"/my/object?access={reply.inquiry['id']}")
+    filed = {"access": reply.inquiry["id"], "reason": "That case is over."}
+    assert visitor.post("/my/object", filed, form).status_code == 303
+    page = visitor.get("/my/matters")
+    mine = page.text.partition("That case is over.")[0].rpartition("<section")[2]
+    assert "Market Regulation Authority" in mine
+    assert "For: " in mine
+    way = page.text.partition("That case is over.")[2].partition('action="')[2].partition('"')[0]
+    assert visitor.post(way, {}, page).status_code == 303
+
+
 def test_two_stewards_report_and_confirm(visitor: Visitor) -> None:
     first, second = other(visitor, "steward"), other(visitor, "second-steward")
     lei = visitor.told["subjects"]["ordinary"]["value"]

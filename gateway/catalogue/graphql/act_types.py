@@ -123,6 +123,22 @@ class Paper:
     date: datetime.date | None = strawberry.field(description="Its date.")
 
 
+@strawberry.type(description="One row of a subject's history: who looked, or what became of a record.")
+class Access:
+    id: strawberry.ID = strawberry.field(description="The row's id, as `fileObjection` takes it; it opens nothing.")
+    at: datetime.datetime = strawberry.field(description="When it was.")
+    what: AccessKind = strawberry.field(description="What it was.")
+    department: str = strawberry.field(description="Whose doing it was.")
+    purpose: str | None = strawberry.field(description="What it was for.")
+    title: str | None = strawberry.field(description="What that purpose is called.")
+    basis: list[Basis] = strawberry.field(description="The laws that it rested on.")
+    for_case: bool = strawberry.field(description="Whether it was for a case.")
+    fields: list[str] = strawberry.field(description="The fields that were disclosed, as `tax-arrears.amount`.")
+    records: list[str] = strawberry.field(description="The records that were disclosed.")
+    outcome: str = strawberry.field(description="How it ended, in words.")
+    told: list[str] = strawberry.field(description="What else there is to know of it, in words.")
+
+
 @strawberry.type(description="What a subject, or somebody for it, filed with a department.")
 class Matter:
     id: strawberry.ID = strawberry.field(description="The matter's id; it opens nothing.")
@@ -134,11 +150,15 @@ class Matter:
     record: str | None = strawberry.field(description="The record's id in its dataset.")
     version: str | None = strawberry.field(description="The version of the record that it is about.")
     access: strawberry.ID | None = strawberry.field(description="The row of the subject's history that it is about.")
+    look: Access | None = strawberry.field(description="That row, as its subject is shown it now.")
     filed: datetime.datetime = strawberry.field(description="When it was filed.")
     filed_by: str | None = strawberry.field(description="Who filed it for the subject, where somebody did.")
     papers: list[Paper] = strawberry.field(description="The papers that it names.")
     due: datetime.date = strawberry.field(description="The last day to decide it.")
     provisional: bool = strawberry.field(description="Whether `due` may become earlier: holidays are not known so far.")
+    correct_by: datetime.date | None = strawberry.field(
+        description="The last day to correct the record, of an objection that was upheld; null once that is done."
+    )
     overdue: bool = strawberry.field(description="Whether that day has passed without a decision.")
     reason: str = strawberry.field(description="Why it was filed, in the words of whoever did.")
     outcome: Outcome | None = strawberry.field(description="How it was decided.")
@@ -252,22 +272,6 @@ class HeldDataset:
     records: list[HeldRecord] | None = strawberry.field(
         description="The records; null where the department is out of reach."
     )
-
-
-@strawberry.type(description="One row of a subject's history: who looked, or what became of a record.")
-class Access:
-    id: strawberry.ID = strawberry.field(description="The row's id, as `fileObjection` takes it; it opens nothing.")
-    at: datetime.datetime = strawberry.field(description="When it was.")
-    what: AccessKind = strawberry.field(description="What it was.")
-    department: str = strawberry.field(description="Whose doing it was.")
-    purpose: str | None = strawberry.field(description="What it was for.")
-    title: str | None = strawberry.field(description="What that purpose is called.")
-    basis: list[Basis] = strawberry.field(description="The laws that it rested on.")
-    for_case: bool = strawberry.field(description="Whether it was for a case.")
-    fields: list[str] = strawberry.field(description="The fields that were disclosed, as `tax-arrears.amount`.")
-    records: list[str] = strawberry.field(description="The records that were disclosed.")
-    outcome: str = strawberry.field(description="How it ended, in words.")
-    told: list[str] = strawberry.field(description="What else there is to know of it, in words.")
 
 
 @strawberry.type(description="A page of a subject's history.")

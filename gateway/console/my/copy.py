@@ -32,7 +32,8 @@ query Copy {{
     }}
     matters {{
       id kind state dataset record version access filed filedBy due overdue reason
-      papers {{ issuer number date }} outcome decided because remedy
+      papers {{ issuer number date }} outcome decided because remedy correctBy
+      look {{ {LOOK} }}
     }}
     optOuts {{ dataset optedOut since }}
   }}

@@ -15,7 +15,8 @@ query Matters {
   me {
     matters {
       id kind state dataset record version access filed filedBy due provisional overdue reason
-      papers { issuer number date } outcome decided because remedy
+      papers { issuer number date } outcome decided because remedy correctBy
+      look { at what department title fields outcome }
     }
   }
 }

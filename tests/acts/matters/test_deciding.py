@@ -46,6 +46,7 @@ async def test_an_upheld_objection_goes_on_disputing_under_a_second_clock(desk: 
     desk.now += days(3)
     done = await decided(desk, filed["id"], outcome)
     assert (done["outcome"], done["due"]) == (outcome, datetime.date(2026, 12, 4))
+    assert done["correctBy"] == datetime.date(2026, 12, 4)
     assert (done["remedy"] is None) is (outcome == "UPHELD")
     found = await facts_of(desk, who)
     assert (set(found.disputed), set(found.overdue)) == ({KEY}, set())

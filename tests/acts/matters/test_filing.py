@@ -29,7 +29,7 @@ async def test_an_objection_disputes_its_record_until_it_is_withdrawn(desk: Desk
         "id": filed["id"], "kind": "OBJECTION", "state": "OPEN", "scheme": who.scheme, "value": who.value,
         "dataset": "tax-arrears", "record": "N-1", "version": "1", "access": None, "filed": desk.now, "filedBy": "p-1",
         "papers": [{**PAPER, "date": None}], "due": DUE, "provisional": False, "overdue": False, "reason": WHY,
-        "outcome": None, "decided": None, "because": None, "remedy": None,
+        "outcome": None, "decided": None, "because": None, "remedy": None, "correctBy": None, "look": None,
     }  # fmt: skip
     found = await facts_of(desk, who)
     assert (set(found.disputed), set(found.overdue)) == ({KEY}, set())
@@ -118,7 +118,10 @@ async def test_a_look_that_the_subject_sees_is_the_department_s_that_looked(desk
     mine = desk.subject(LOOKED_AT)
     filed = await desk.ask(mine, "fileObjection", access="inquiry-1", reason="They had no case.")
     assert (filed["access"], filed["dataset"]) == ("inquiry-1", None)
-    department = next(each for each in desk.entered() if isinstance(each, entries.Inquiry)).requester.department
+    inquiry = next(each for each in desk.entered() if isinstance(each, entries.Inquiry))
+    department = inquiry.requester.department
+    assert (filed["look"]["what"], filed["look"]["department"]) == ("INQUIRY", department)
+    assert (filed["look"]["at"], filed["look"]["purpose"]) == (inquiry.at, inquiry.declaration.purpose)
     decided_by = desk.official("market", "m.one")
     if department == "market":
         done = await desk.ask(decided_by, "decideObjection", id=filed["id"], outcome="REFUSED", reason="They had.")

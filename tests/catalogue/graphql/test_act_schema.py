@@ -35,7 +35,7 @@ type ConsentRequest { id: ID!  requester: RequesterName!  title: String!  purpos
 type OptOut { dataset: String!  optedOut: Boolean!  since: DateTime }
 type Matter { id: ID!  kind: MatterKind!  state: MatterState!  scheme: String!  value: String!  dataset: String  record: String  version: String  access: ID  filed: DateTime!  filedBy: String
               papers: [Paper!]!  due: Date!  provisional: Boolean!  overdue: Boolean!
-              reason: String!  outcome: Outcome  decided: DateTime  because: String  remedy: String }
+              reason: String!  outcome: Outcome  decided: DateTime  because: String  remedy: String  correctBy: Date  look: Access }
 type Paper { issuer: String!  number: String!  date: Date }
 enum MatterKind { OBJECTION RESTORATION }   enum Outcome { UPHELD PARTLY REFUSED }
 enum MatterState { OPEN AWAITS_CONFIRMATION DECIDED WITHDRAWN GRANTED DECLINED }
