@@ -96,7 +96,7 @@ def _said(visit: Visit, refused: ApiRefused, given: Mapping[str, str]) -> tuple[
     if refused.reason == "ARGUMENT":
         field, text = about(visit, refused)
         if by_receipt and not field:
-            return ("receipt", visit.words("inquiry.no_such_receipt", why=refused.message))
+            return ("receipt", visit.words("inquiry.no_such_receipt"))
         return (field, text) if field else ("day", visit.words("inquiry.no_day"))
     return None
 
