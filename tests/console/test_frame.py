@@ -11,6 +11,7 @@ from gateway.console.rendering import PLACES
 from gateway.web import frame
 from tests.conftest import World
 from tests.console.rooms import FIRST, ROOMS
+from tests.web.looking import overflow
 
 
 @pytest.mark.parametrize("role", FIRST)
@@ -42,6 +43,19 @@ def test_everybody_can_use_each_room(
         assert answer.status == (404 if "none" in path.split("/") else 200)
         assert len(answer.body()) < 30_000
         assert unfit(page) == [], path
+    context.close()
+
+
+@pytest.mark.parametrize("role", ["subject", "steward", "officer", "oversight"])
+def test_a_page_fits_a_narrow_window_with_large_text(world: World, browser: Browser, role: str) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 700})
+    page = context.new_page()
+    page.goto(world.told["pages"]["login_as"][role])
+    for path in ("", ROOMS[role][0]):
+        if path:
+            page.goto(world.told["gateway"] + path)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert overflow(page) == 0, path or "its first page"
     context.close()
 
 
