@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def next_of(store: Store) -> int:
 
 SMALL_PAGES = """
 import sys
+import threading
 from gateway.ledger.projections import projector, worker
 worker.Projector, worker.LONGEST = lambda store: projector.Projector(store, 32), 0.01
 sys.exit(worker.main())
@@ -120,7 +122,7 @@ async def test_beside_a_server_it_is_started_again_and_ends_with_it(
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
     monkeypatch.setattr(manage.beside, "_AFTER_START", 0.0)
-    with beside(tmp_path / "gateway.yaml"):
+    with beside(tmp_path / "gateway.yaml", threading.Event()):
         await until_async("the first entry to be projected", lambda: next_of(store) > 0)
         started[0].kill()
         async with opened(store) as ledger:
