@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page
 from gateway.console.rendering import PLACES
 from gateway.web import frame
 from tests.conftest import World
+from tests.console import watched
+from tests.console.proposing import amount, asked, proposed
 from tests.console.rooms import FIRST, ROOMS
 from tests.web.looking import overflow
 
@@ -56,6 +58,24 @@ def test_a_page_fits_a_narrow_window_with_large_text(world: World, browser: Brow
             page.goto(world.told["gateway"] + path)
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         assert overflow(page) == 0, path or "its first page"
+    context.close()
+
+
+def test_rows_fit_a_narrow_window_with_large_text(world: World, browser: Browser) -> None:
+    id_ = proposed(world.told, world.region.place.policies, amount, "Long" * 20)
+    asked(world.told, "POST", f"proposals/{id_}/refuse", {"reason": "A test has ended."})
+    finding = watched.finding(world.told)
+    context = browser.new_context(viewport={"width": 320, "height": 700})
+    page = context.new_page()
+    for role, path, one in (
+        ("officer", "/console/proposals", id_), ("officer", f"/console/proposals/{id_}", "Before you agree"),
+        ("oversight", "/console/findings", finding),
+    ):  # fmt: skip
+        page.goto(world.told["pages"]["login_as"][role])
+        page.goto(world.told["gateway"] + path)
+        assert one in page.content()
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert overflow(page) == 0, path
     context.close()
 
 
