@@ -1,8 +1,8 @@
 """Inquiries that are under way together take their steps abreast: each of them one step, before any of them the next.
 
 A step costs less right after the same step of another inquiry, while the processor's caches hold its code. So where a
-crowd is under way, an inquiry gives its turn to all others that are ready, at a few places between steps. Whoever waits
-for a department, or for the disk, does as much, so nothing else becomes of it.
+crowd is under way, an inquiry gives its turn to all others that are ready, before steps 2 and 6. Later it has records,
+which would leave the caches meanwhile. Whoever waits for a department does as much, so nothing else becomes of it.
 """
 
 from __future__ import annotations
