@@ -22,6 +22,7 @@ from sqlalchemy import and_, bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from gateway.errors import StoreUnavailable
+from gateway.storage.engines.pace import Pace
 from gateway.storage.engines.sqlite_file import BUSY_TIMEOUT_MS, FileGone, reported, room, unavailable
 from gateway.storage.engines.sqlite_writing import apply, as_stored, insert_rows
 from gateway.storage.port import Group, Head, SubjectKey, Superseded
@@ -101,7 +102,7 @@ class SqliteHeld:
 
     def __init__(self, store: SqliteStore, name: str, descriptor: int) -> None:
         self._store, self._name, self._descriptor = store, name, descriptor
-        self._pace = 0.0
+        self._pace = Pace(store.inline_limit)
         self._connect()
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
@@ -115,9 +116,9 @@ class SqliteHeld:
         return self._store.current(self._connection)
 
     def commit(self, group: Group) -> asyncio.Future[None] | None:
-        if self._pace <= self._store.inline_limit:
+        if self._pace.is_fast:
             with contextlib.suppress(_Busy):
-                self._write(group)
+                self._pace.count(self._write(group))
                 return None
         return self._loop.run_in_executor(self._thread, self._write_patiently, group)
 
@@ -125,13 +126,14 @@ class SqliteHeld:
         end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
         while True:
             try:
-                return self._write(group)
+                return self._pace.count_in_thread(self._write(group))
             except _Busy as busy:
                 if time.monotonic() >= end:
                     raise StoreUnavailable("others are writing to it without a rest") from busy
             time.sleep(_AGAIN)
 
-    def _write(self, group: Group) -> None:
+    def _write(self, group: Group) -> float:
+        """Seconds that it took, from when it had the store's lock."""
         connection = self._hasty
         execute = connection.execute
         try:
@@ -160,7 +162,7 @@ class SqliteHeld:
         finally:
             if connection.in_transaction:
                 connection.rollback()
-        self._pace += (time.perf_counter() - begun - self._pace) / 8
+        return time.perf_counter() - begun
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         def told() -> _T:
