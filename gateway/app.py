@@ -264,7 +264,7 @@ class Gateway:
             deadline=settings.limits.deadline,
             body_limit=settings.limits.body,
             break_glass=BreakGlass(self._store.engine, rules.calendar, lambda: purposes, self._alert),
-            recalls=StoredRecalls(self._store.engine, lambda who: answered_by(rules, who)),
+            recalls=StoredRecalls(self._store, lambda who: answered_by(rules, who), self._counting.fetches),
             newer=self._newer,
             seen=self._dry_runs.seen,
             crowd=self.drain,

@@ -21,11 +21,12 @@ from gateway.config.settings import Settings
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry.admit import Admission
 from gateway.inquiry.beside import past
+from gateway.inquiry.beside.fetches import Fetches
 from gateway.inquiry.counting import counts
 from gateway.inquiry.counting.known import Known
 from gateway.inquiry.counting.snapshot import Sources
 from gateway.ledger.log.ledger import Ledger
-from gateway.ledger.projections import unprojected
+from gateway.ledger.projections import lookups, unprojected
 from gateway.rules.model import Purpose
 from gateway.storage.port import Store
 from gateway.storage.projections import projecting
@@ -42,6 +43,7 @@ class Counting:
         now: Clock, secret: bytes,
     ) -> None:  # fmt: skip
         self._engine, self._ledger, self._purposes, self._now = store.engine, ledger, purposes, now
+        self.fetches = Fetches(store, lookups.named_since)
         tail = functools.partial(unprojected.counted, of_interest=past.counted)
         self._known = Known(Sources(store, purposes, tail, unprojected.since, lambda: now().timestamp()))
         self._shared: SharedAdmission | None = None

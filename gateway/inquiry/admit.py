@@ -54,7 +54,7 @@ def asking(
     named = tuple([subject[1:] for subject in subjects])
     issuer, client, official = requester.issuer, requester.client, requester.official
     case, reference, request = declared.case, declared.reference, declared.request
-    return Counted(issuer, client, purpose, named, case, reference, now, official, id, request)
+    return Counted(issuer, client, purpose, named, case, reference, now, official, id, request, declared.recall)
 
 
 class AdmissionPort(Protocol):

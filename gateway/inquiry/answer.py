@@ -65,7 +65,7 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
             authenticator.check_scope(requester, serving.datasets, bound.others)
             steps.done("plan")
             telling = by_document(journey, serving, plan, bound, requester, asked)
-            telling = await correcting(journey, serving, telling, purpose, entry) if declaration.recall else telling
+            telling = await correcting(journey, serving, telling, entry) if declaration.recall else telling
             return await disclosed(journey, serving, telling, purpose, entry, steps, began)
         except Outdated as outdated:
             journey = outdated.journey
@@ -98,7 +98,7 @@ async def disclosed(
     # 5. admit: reserve before any call
     if decision.permits:
         counted = asking(requester, purpose.name, subjects, declaration, now, entry.id)
-        if telling.counts and not isinstance(reserved := journey.admission.reserve(purpose, counted), Reservation):
+        if not isinstance(reserved := telling.admission(journey).reserve(purpose, counted), Reservation):
             await reserved
         entry.change = glass.use(entry.id, requester, purpose.name, now) if glass is not None else None
     steps.done("admit")
@@ -125,7 +125,7 @@ async def disclosed(
     steps.done("render")
 
     # 9. disclose: the entry is durable before the first byte leaves; and that leaves where all of it still holds
-    entry.withheld, entry.cautions, entry.obligations = withheld, cautions, serving.obligations.of(purpose.name, today)
+    entry.withheld, entry.cautions, entry.obligations = withheld, cautions, telling.duties(serving, today, purpose)
     receipt = await disclose(journey.ledger, entry, got, data, codes, now)
     steps.done("disclose")
     release = Release(journey, entry, f"{receipt.shard}-{receipt.index}", began)

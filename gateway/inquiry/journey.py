@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import zoneinfo
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -32,7 +32,7 @@ from gateway.inquiry.fetch import Got as Fetched
 from gateway.inquiry.http.request import GraphQLRequest, Media
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.render import Rendered, Renderer
-from gateway.inquiry.types import Answer, Decision, Declaration, Outcome, Requester, Selected
+from gateway.inquiry.types import Answer, Decision, Declaration, Obligation, Outcome, Requester, Selected
 from gateway.ledger.entry import secrecy
 from gateway.rules.model import Purpose, RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -108,10 +108,14 @@ class Telling(msgspec.Struct, frozen=True, eq=False):
     oneself: bool = False
     recalled: Correction | None = None
 
-    @property
-    def counts(self) -> bool:
-        """Whether it counts against frequency and quotas."""
-        return self.recalled is None
+    def admission(self, journey: Journey) -> AdmissionPort:
+        """What it counts against: frequency and quotas, or how often its recall's correction was fetched."""
+        return journey.admission if self.recalled is None or journey.recalls is None else journey.recalls
+
+    def duties(self, serving: Serving, today: datetime.date, purpose: Purpose) -> Sequence[Obligation]:
+        """The obligations of its answer."""
+        made = serving.obligations.of(purpose.name, today)
+        return made if self.recalled is None else self.recalled.obligations(made)
 
     def kept(self, fetched: Fetched) -> Fetched:
         """Of what was fetched, what was asked for."""

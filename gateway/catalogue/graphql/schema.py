@@ -196,7 +196,9 @@ def _inquiry(purpose: Any) -> Any:
         "document": Argument(str | None, "The paper that orders the inquiry; recorded, and not verified."),
         "consent": Argument(strawberry.ID | None, "Of the subject's consents only this one counts."),
         "reference": Argument(str | None, "Your own mark: the same question under it counts once in 10 minutes."),
-        "recall": Argument(strawberry.ID | None, "The recall whose correction is fetched; without a case."),
+        "recall": Argument(
+            strawberry.ID | None, "The recall whose correction is fetched; without a case, at most ten times within a day."
+        ),
     }
     return strawberry.directive(
         locations=[DirectiveLocation.QUERY],

@@ -21,7 +21,6 @@ from gateway.inquiry.journey import Journey, Outdated, Serving, Telling
 from gateway.inquiry.plan import Bound, Plan
 from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.acting.planned import RulesChanged
-from gateway.rules.model import Purpose
 
 
 async def planned(journey: Journey, serving: Serving, requester: Requester, asked: GraphQLRequest) -> Plan:
@@ -58,10 +57,10 @@ def by_document(
     return Telling(bound.selected, asked.media, partial(serving.renderer.render, bound.variant, bound.asked), others)
 
 
-async def correcting(journey: Journey, serving: Serving, telling: Telling, purpose: Purpose, entry: Entry) -> Telling:
+async def correcting(journey: Journey, serving: Serving, telling: Telling, entry: Entry) -> Telling:
     """The same, of no more than the recall that the declaration names lets be fetched; raises `Refusal`."""
     today = journey.now().astimezone(serving.zone).date()
-    of = (entry.requester, purpose, entry.declared, entry.subjects, telling.selected)
+    of = (entry.requester, entry.declared, entry.subjects, telling.selected)
     return msgspec.structs.replace(telling, recalled=await correction(journey.recalls, *of, today))
 
 

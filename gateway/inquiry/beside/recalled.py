@@ -2,42 +2,51 @@
 
 It is an inquiry like any other, but for two things: it needs no case, since the answer that it corrects had one, and
 counts against no frequency. So it is kept to what that answer had: one dataset, its fields and the records that were
-recalled, for the same purpose, to whom the recall is, until it is answered, and no longer than the answer may be kept.
-Whoever names the recall of another is told the same as for one that does not exist. It goes on while the grant is
-suspended: to fetch what was corrected is how a recall is obeyed.
+recalled, for the same purpose, to whom the recall is, until it is answered, and until the day by which that answer is
+to be deleted, as what it gives is. It has a bound of its own, of each recall and day (`fetches`). Whoever names the
+recall of another is told the same as for one that does not exist. It goes on while the grant is suspended: to fetch
+what was corrected is how a recall is obeyed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import Failure, Outcome, Subject
-from gateway.errors import Code, Refusal
-from gateway.inquiry.types import Declaration, Requester, Selected
-from gateway.rules.model import Purpose
+from gateway.errors import Code, Refusal, StoreUnavailable, VerificationFailed
+from gateway.inquiry.admit import AdmissionPort
+from gateway.inquiry.beside.fetches import Fetches
+from gateway.inquiry.types import Declaration, Obligation, Requester, Selected
+from gateway.ledger.entry.entries import Inquiry
+from gateway.ledger.stored import read
+from gateway.storage.port import Store
 from gateway.storage.recall import recalls
 from gateway.storage.recall.recalls import Recall, Recalled
-from gateway.storage.tables import moment
 
 Who = tuple[str, str]
 
+_DELETE_BY = "delete-by"
 _records = msgspec.json.Decoder(list[Recalled])
 
 
 class Correction(NamedTuple):
-    """What may be fetched for a recall: these fields and records of one dataset of its subject."""
+    """What may be fetched for a recall: these fields and records of one dataset of its subject.
+
+    `delete_by` is the last day of the answer that is corrected, and so of what is fetched in its place.
+    """
 
     subject: Subject
     dataset: str
     fields: frozenset[str]
     records: frozenset[str]
+    delete_by: datetime.date
 
     def of(self, fetched: Mapping[tuple[Subject, str], Outcome]) -> dict[tuple[Subject, str], Outcome]:
         """Of what was fetched, the records that were recalled; one that does not show which it is stays, and is
@@ -49,39 +58,67 @@ class Correction(NamedTuple):
             for key, outcome in fetched.items()
         }
 
+    def obligations(self, made: Sequence[Obligation]) -> Sequence[Obligation]:
+        """These obligations of an answer, but that it is to be deleted with the one that it corrects."""
+        day = self.delete_by.isoformat()
+        return [
+            Obligation(each.id, each.type, {**each.properties, "date": min(each.properties["date"], day)})
+            if each.type == _DELETE_BY
+            else each
+            for each in made
+        ]
 
-class RecallsPort(Protocol):
-    """Finds the recalls that a requester has to answer; raises `Refusal`."""
+
+class RecallsPort(AdmissionPort, Protocol):
+    """Finds the recalls that a requester has to answer, and reserves a fetch of one; each raises `Refusal`."""
 
     async def find(self, who: Who, id_: str) -> Recall | None: ...
+    async def delete_by(self, row: Recall) -> datetime.date | None: ...
 
 
 class StoredRecalls:
-    """Those of a store. `followed` gives the clients that are gone, whose recalls this one answers."""
+    """Those of a store. `followed` gives the clients that are gone, whose recalls this one answers.
 
-    def __init__(self, engine: Engine, followed: Callable[[Who], Iterable[Who]]) -> None:
-        self._engine, self._followed = engine, followed
+    `fetches` reserves: one for a process, whatever rules it goes by.
+    """
+
+    def __init__(self, store: Store, followed: Callable[[Who], Iterable[Who]], fetches: Fetches) -> None:
+        self._store, self._followed = store, followed
+        self.reserve = fetches.reserve
 
     async def find(self, who: Who, id_: str) -> Recall | None:
         """See the port."""
         try:
             row = await asyncio.to_thread(self._one, id_)
         except SQLAlchemyError as error:
-            message = "recalls cannot be read now, so nothing was disclosed; ask again later"
-            raise Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True) from error
+            raise _unavailable() from error
         if row is None or (row.issuer, row.client) not in {who, *self._followed(who)}:
             return None
         return row
 
+    async def delete_by(self, row: Recall) -> datetime.date | None:
+        """The last day of the answer that is recalled; None where its entry does not open any more."""
+        try:
+            return await asyncio.to_thread(self._delete_by, row.place)
+        except (VerificationFailed, StoreUnavailable, ValueError) as error:
+            raise _unavailable() from error
+
     def _one(self, id_: str) -> Recall | None:
-        with self._engine.connect() as connection:
+        with self._store.engine.connect() as connection:
             return recalls.one(connection, id_)
+
+    def _delete_by(self, place: int) -> datetime.date | None:
+        with contextlib.closing(self._store.reader()) as reader:
+            entry = read.read_at(reader, [place]).get(place)
+            told = None if entry is None or entry.told is None else entry.read_told()
+        duties = told.obligations if isinstance(told, Inquiry) else []
+        days = [datetime.date.fromisoformat(each.properties["date"]) for each in duties if each.type == _DELETE_BY]
+        return min(days, default=None)
 
 
 async def correction(
     port: RecallsPort | None,
     requester: Requester,
-    purpose: Purpose,
     declared: Declaration,
     subjects: tuple[Subject, ...],
     selected: Selected | Mapping[Subject, Selected],
@@ -97,7 +134,13 @@ async def correction(
         raise _invalid("a correction is fetched without a case: leave out `case`")
     row = None if port is None else await port.find(requester.who, declared.recall)
     named = [each[1:] for each in subjects]
-    if row is None or row.action != "update" or row.records is None or named != [(row.scheme, row.value)]:
+    if (
+        port is None
+        or row is None
+        or row.action != "update"
+        or row.records is None
+        or named != [(row.scheme, row.value)]
+    ):
         raise _invalid("`recall` names no correction about this subject that you were notified of; see `recalls`")
     if row.purpose != declared.purpose:
         raise _invalid(f"the answer that is recalled was for `{row.purpose}`: declare that purpose")
@@ -105,11 +148,12 @@ async def correction(
         raise _invalid("you answered this recall already: make a new inquiry instead")
     if row.outcome == "refused":
         raise _invalid("you refused this recall: acknowledge it as applied or passed on once you obey it")
-    if purpose.delete_after.after(moment(row.at).date()) < today:
+    last = await port.delete_by(row)
+    if last is None or last < today:
         raise _invalid("the answer that was recalled is to be deleted by now: make a new inquiry instead")
     records = _records.decode(row.records)
     fields = frozenset.intersection(*(frozenset(each.fields) for each in records)) if records else frozenset()
-    found = Correction(subjects[0], row.dataset, fields, frozenset(each.record for each in records))
+    found = Correction(subjects[0], row.dataset, fields, frozenset(each.record for each in records), last)
     _within(found, selected if isinstance(selected, Selected) else selected[subjects[0]])
     return found
 
@@ -120,6 +164,11 @@ def _within(found: Correction, selected: Selected) -> None:
         if dataset != found.dataset or not wanted.fields <= found.fields:
             listed = ", ".join(f"`{name}`" for name in sorted(found.fields))
             raise _invalid(f"this recall is of `{found.dataset}`: select {listed} of it, and nothing else")
+
+
+def _unavailable() -> Refusal:
+    message = "recalls cannot be read now, so nothing was disclosed; ask again later"
+    return Refusal(Code.DECISION_UNAVAILABLE, message, retryable=True)
 
 
 def _invalid(message: str) -> Refusal:

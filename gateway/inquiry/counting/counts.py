@@ -28,7 +28,8 @@ def periods(purposes: Mapping[str, Purpose]) -> Mapping[str, tuple[object, ...]]
 class Counted(msgspec.Struct, frozen=True):
     """One inquiry as it is counted, whether it asks now or comes from the ledger. `subjects` are (scheme, value).
 
-    `case` is what it declared; `request` tells its document and variables from others under its reference.
+    `case` is what it declared; `request` tells its document and variables from others under its reference. `recall` is
+    the one whose correction is fetched: that alone counts then.
     """
 
     issuer: str
@@ -41,6 +42,7 @@ class Counted(msgspec.Struct, frozen=True):
     official: str | None = None
     id: str = ""
     request: bytes = b""
+    recall: str | None = None
 
     def verified_case(self, purpose: Purpose) -> str | None:
         """Its case, where the purpose needs one: only then was it verified, in step 3, before anything is counted."""

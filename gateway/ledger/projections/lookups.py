@@ -142,6 +142,15 @@ def who_looked(
     return Looks(places, behind.left, behind.until)
 
 
+def named_since(reader: Reader, scheme: str, value: str, since: int) -> list[int] | None:
+    """The ids of all entries from a moment (microseconds) on that name a subject; None where one could be missing.
+
+    Raises as `who_looked`.
+    """
+    looks = who_looked(reader, scheme, value, Place(since, -1), exact=True)
+    return None if looks.behind else [place.entry for place in looks.places]
+
+
 def by_requester_and_purpose(
     reader: Reader,
     issuer: str,

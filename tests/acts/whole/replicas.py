@@ -21,6 +21,7 @@ from gateway.acts.office import Office
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer
 from gateway.inquiry.admit import Admission
+from gateway.inquiry.beside.fetches import Fetches
 from gateway.inquiry.beside.recalled import StoredRecalls
 from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.roots import Others
@@ -97,7 +98,9 @@ class Replica:
             admission=Admission(),
             ledger=self.ledger,
             unsent=Unsent(self.ledger),
-            recalls=StoredRecalls(store.engine, lambda who: answered_by(world.rules, who)),
+            recalls=StoredRecalls(
+                store, lambda who: answered_by(world.rules, who), Fetches(store, lookups.named_since)
+            ),
         )
 
     def _permitted(self, requester: Requester, purpose: str, suspended: Any) -> list[dict[str, Any]]:

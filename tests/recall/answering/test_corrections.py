@@ -1,8 +1,10 @@
-"""`@inquiry(recall:)`: what was corrected is fetched, those records and fields alone, without a case and uncounted."""
+"""`@inquiry(recall:)`: what was corrected is fetched, those records and fields alone, without a case."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ import pytest
 
 from connectors.base import Subject
 from gateway.inquiry import answer
-from gateway.inquiry.beside import recalled
+from gateway.inquiry.beside import fetches, recalled
 from gateway.inquiry.types import Requester
 from gateway.storage.subjects import facts as written
 from tests.recall.telling import DATASET, DAY, ENVIRONMENT, LICENCES, LOOK, MARKET, PERMITS, Telling
@@ -186,6 +188,59 @@ def test_not_once_it_was_answered_or_the_answer_is_to_be_deleted(region: Telling
         assert "you answered" in said.said["errors"][0]["message"], "no ticket to look on without a case"
         region.world.now += 31 * DAY
         said = await region.look(subject, LICENCES, recall=other)
+        assert "to be deleted" in said.said["errors"][0]["message"]
+
+    region.world.run(go())
+
+
+def test_ten_within_a_day_of_each_recall_and_no_more(region: Telling) -> None:
+    async def go() -> None:
+        subject = region.firm()
+        id_, other = await told(region, subject), await told(region, subject)
+        first = region.world.now
+        for _ in range(fetches.MOST):
+            region.at = 1 - region.at  # what another process served counts by its entry
+            assert (await region.look(subject, LICENCES, recall=id_)).code == "OK"
+            region.world.now += datetime.timedelta(minutes=1)
+        region.world.now += HOUR
+        await region.both.again(region.at, killed=False)
+        said = await region.look(subject, LICENCES, recall=id_)
+        more = said.said["errors"][0]["extensions"]
+        assert (said.status, said.code, more["quota"]) == (429, "QUOTA_EXCEEDED", "recall")
+        resets = datetime.datetime.fromisoformat(more["resetsAt"])
+        assert datetime.timedelta() <= resets - (first + DAY) <= datetime.timedelta(minutes=1)
+        assert (await region.look(subject, LICENCES, recall=other)).code == "OK", "each recall has its own bound"
+        assert (await region.look(subject)).code == "OK", "and an inquiry is not counted by it"
+        region.world.now = resets
+        assert (await region.look(subject, LICENCES, recall=id_)).code == "OK"
+        assert (await region.look(subject, LICENCES, recall=id_)).code == "QUOTA_EXCEEDED"
+
+    region.world.run(go())
+
+
+def test_ten_at_once_are_no_more(region: Telling) -> None:
+    async def go() -> None:
+        subject = region.firm()
+        id_ = await told(region, subject)
+        many = await asyncio.gather(*(region.look(subject, LICENCES, recall=id_) for _ in range(3 * fetches.MOST)))
+        assert Counter(each.code for each in many) == {"OK": fetches.MOST, "QUOTA_EXCEEDED": 2 * fetches.MOST}
+
+    region.world.run(go())
+
+
+def test_what_is_fetched_is_to_be_deleted_with_what_it_corrects(region: Telling) -> None:
+    async def go() -> None:
+        subject = region.firm()
+        of = await region.received(subject)
+        region.world.now += 10 * DAY
+        id_ = await region.told(of, "update")
+        again = region.found(await region.look(subject, LICENCES, recall=id_))
+        assert again.told.obligations == of.told.obligations
+        last = datetime.date.fromisoformat(of.told.obligations[-1].properties["date"])
+        region.world.now += (last - region.world.today()).days * DAY
+        assert (await region.look(subject, LICENCES, recall=id_)).code == "OK"
+        region.world.now += DAY
+        said = await region.look(subject, LICENCES, recall=id_)
         assert "to be deleted" in said.said["errors"][0]["message"]
 
     region.world.run(go())
