@@ -197,7 +197,8 @@ def _inquiry(purpose: Any) -> Any:
         "consent": Argument(strawberry.ID | None, "Of the subject's consents only this one counts."),
         "reference": Argument(str | None, "Your own mark: the same question under it counts once in 10 minutes."),
         "recall": Argument(
-            strawberry.ID | None, "The recall whose correction is fetched; without a case, at most ten times within a day."
+            strawberry.ID | None,
+            "The recall whose correction is fetched, at most ten times within a day; without a case.",
         ),
     }
     return strawberry.directive(
