@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.base import Subject
 from gateway.acts import inputs
 from gateway.acts.called import Acted
+from gateway.acts.proofs import Proof, proof
 from gateway.errors import Code, LedgerUnavailable, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import Actor, Bound, Made, Planned, Repeat, Seen, invalid
@@ -55,7 +56,7 @@ class Party(NamedTuple):
 
     subject: Subject
     actor: Actor
-    proof: str | None = None
+    proof: Proof | None = None
 
 
 class Office:
@@ -151,8 +152,7 @@ class Office:
                 raise invalid("ARGUMENT", "`onBehalf` is for a department's official at a counter (scope `counter`)")
             self._signed_in(requester, fresh)
             subject = inputs.identifier(self.rules.policies.catalogue, behalf["subject"])
-            proof = inputs.text(behalf["proof"], "onBehalf.proof", 400)
-            return Party(subject, self.actor(requester), proof)
+            return Party(subject, self.actor(requester), proof(self.rules.requesters.proofs, behalf["proof"]))
         if not requester.is_subject or requester.identifier is None or requester.person is None:
             raise invalid(
                 "ARGUMENT", "name the subject: at a counter, `onBehalf` names the subject and how it was identified"
@@ -228,9 +228,9 @@ class Office:
 
     def of_party(self, seen: Seen, party: Party, what: str, **members: Any) -> entries.Acted:
         """As `told`, of a subject's own act."""
-        by, proof = party.actor.person or "", party.proof or ""
-        own = {"scheme": party.subject.scheme, "value": party.subject.value, "by": by, "proof": proof}
-        return self.told(seen, party.actor, what, **own, **members)
+        proof = party.proof or Proof("")
+        own = {"scheme": party.subject.scheme, "value": party.subject.value, "by": party.actor.person or ""}
+        return self.told(seen, party.actor, what, **own, proof=proof.text, proof_kind=proof.kind, **members)
 
     def oversight(self, seen: Seen, actor: Actor) -> entries.Oversight:
         """What only oversight may open of an act: the official, and how far facts were."""

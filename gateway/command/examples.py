@@ -90,7 +90,7 @@ EXAMPLES: Mapping[str, str] = {
     "matters confirm": f"9f31c2 {_ASKING}",
     "matters decline": f'9f31c2 {_ASKING} --reason "A paper is missing."',
     "matters file": (
-        f'objection --subject {_SUBJECT} {_ASKING} --proof "passport seen" --dataset tax-arrears --record A-17'
+        f'objection --subject {_SUBJECT} {_ASKING} --proof "passport 640123456" --dataset tax-arrears --record A-17'
         ' --reason "It was paid."'
     ),
     "recalls list": "--state overdue",

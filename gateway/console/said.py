@@ -33,6 +33,7 @@ SENTENCES: Mapping[str, str] = {
     "at its counter: had {dataset} kept back for you": "kept_back",
     "at its counter: ended for you that {dataset} is kept back": "not_kept_back",
     "its id is {id}": "number",
+    "whoever came showed: {kind}": "showed",
     "recalled: {task}": "recalled",
     "answered: done": "done",
     "answered: done, and it had been passed on": "done_passed_on",

@@ -88,8 +88,8 @@ async def test_what_waits_is_declined(desk: Desk) -> None:
     assert (status, [(each["id"], each["because"]) for each in page["items"]]) == (0, [(made["id"], "it was not")])
     counter = desk.token("tax-stewards", "counter", "t.counter")
     status, applied, _ = await desk.run(
-        counter, "matters", "file", "restoration", "--subject", who, "--proof", "card", "--dataset", "tax-arrears",
-        "--record", "N-2", "--reason", "x",
+        counter, "matters", "file", "restoration", "--subject", who, "--proof", "identity card 4711",
+        "--dataset", "tax-arrears", "--record", "N-2", "--reason", "x",
     )  # fmt: skip
     await desk.run(
         one, "matters", "decide", "restoration", applied["id"], "--outcome", "upheld", "--reason", "made good"
@@ -104,7 +104,7 @@ async def test_the_counter_files_and_stewards_answer(desk: Desk) -> None:
     counter = desk.token("tax-stewards", "counter", "t.counter")
     one, other = (desk.token("tax-stewards", "steward", name) for name in ("t.weber", "t.nowak"))
     who = lei()
-    of = ("--subject", who, "--proof", "identity card 77, and the company register")
+    of = ("--subject", who, "--proof", "register extract 77/2026")
     status, filed, _ = await desk.run(
         counter, "matters", "file", "objection", *of, "--dataset", "tax-arrears", "--record", "N-1",
         "--reason", "It was paid.", "--paper", "Bank/77/4/2026-11-01", "--paper", "Post/1",

@@ -106,7 +106,7 @@ async def test_a_consent_needs_a_sign_in_of_the_last_minutes(desk: Desk) -> None
 
 async def test_a_clerk_who_gives_it_for_somebody_signed_in_within_them_too(desk: Desk) -> None:
     who = person()
-    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card"}
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card 4711"}
     clerk = desk.official("tax", "t.counter", "counter")
     for since in (None, desk.now.timestamp() - 601):
         old = msgspec.structs.replace(clerk, auth_time=since)
@@ -229,7 +229,7 @@ async def test_opting_out_and_back(desk: Desk) -> None:
 
 async def test_a_counter_acts_for_whom_it_has_before_it(desk: Desk) -> None:
     who = organisation()
-    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "extract 12 of the register"}
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "register extract 12/2026"}
     counter = desk.official("tax", "t.counter", "counter")
     await desk.ask(counter, "setOptOut", dataset="tax-awards", optedOut=True, onBehalf=behalf)
     (told,) = desk.acts()
@@ -302,7 +302,7 @@ def test_text_is_kept_as_it_reads() -> None:
 
 async def test_what_a_counter_does_leaves_a_subjects_own_acts_to_it(desk: Desk) -> None:
     who = organisation()
-    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "card"}
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card 4711"}
     counter, mine = desk.official("tax", "t.counter", "counter"), desk.subject(who)
     for n in range(20):
         await desk.ask(counter, "setOptOut", dataset="tax-awards", optedOut=n % 2 == 0, onBehalf=behalf)

@@ -121,7 +121,7 @@ async def test_who_may_decline(desk: Desk) -> None:
     who = organisation()
     made, mine = await reported(desk, who), desk.subject(who, "p-9")
     clerk = desk.official("tax", "s.clerk", "counter")
-    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "a passport"}
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "passport 640123"}
     filed = await applied(desk, clerk, onBehalf=behalf)
     await decided(desk, filed["id"], "UPHELD", of="Restoration")
     given = {"reason": REASON}

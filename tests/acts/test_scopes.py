@@ -50,7 +50,7 @@ OVERSIGHT = {
 BOTH = {"suspensions": "{ suspensions { next } }"}
 OVERSEEN = {"matters": "{ matters { next } }", "confirm": 'mutation { confirm(id: "1") { __typename } }',
             "decline": 'mutation { decline(id: "1", reason: "r") { __typename } }'}  # fmt: skip
-BEHALF = ', onBehalf: {subject: {scheme: PIN, value: "1"}, proof: "passport"}'
+BEHALF = ', onBehalf: {subject: {scheme: PIN, value: "1"}, proof: "passport 640123"}'
 ALONE = ("self", "inquire", "inquire:tax-arrears", "receipts", "steward", "counter", "recalls", "officer", "oversight")
 OPEN = {
     **dict.fromkeys(SUBJECTS, ("self",)),
@@ -111,7 +111,7 @@ def test_a_subjects_token_with_another_scope_opens_no_act(place: Place, name: st
 
 def test_on_whose_behalf_may_come_by_a_variable(place: Place) -> None:
     query = "mutation($for: OnBehalfInput) { withdrawMatter(id: 1, onBehalf: $for) { id } }"
-    behalf = {"subject": {"scheme": SUBJECT.scheme, "value": SUBJECT.value}, "proof": "passport"}
+    behalf = {"subject": {"scheme": SUBJECT.scheme, "value": SUBJECT.value}, "proof": "passport 640123"}
     place.handler.gives = MATTER
     counter, own = place.who("counter", official="d.chen"), place.who("self")
     assert refused(place.ask(counter, query))

@@ -326,7 +326,7 @@ def test_a_subject_agrees_item_by_item_and_takes_it_back(world: World) -> None:
 
 def test_what_a_counter_did_in_somebodys_name_is_told_as_the_counters(world: World) -> None:
     given = {
-        "behalf": {"subject": world.subject("person_with_consent"), "proof": "identity card"},
+        "behalf": {"subject": world.subject("person_with_consent"), "proof": "identity card 4711"},
         "requester": {"issuer": world.told["issuer"], "client": "labour-office"},
         "until": (datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=20)).isoformat(),
     }  # fmt: skip

@@ -27,6 +27,7 @@ SENTENCES = [
     "answered", "answered in part: a department was out of reach", "not released: nobody received the answer",
     "looked at what the ledger has about you", "refused: QUOTA_EXCEEDED", "refused: NO_RULE",
     "reported: corrected", "confirmed: withdrawn", "declined: reinstated", "its id is 0123",
+    history.SHOWN.format(kind="passport"),
 ]  # fmt: skip
 
 

@@ -44,6 +44,8 @@ _AT_COUNTER: Mapping[str, str] = {
     "opt-out-lifted": "ended for you that {dataset} is kept back",
 }
 
+SHOWN = "whoever came showed: {kind}"
+
 _ASKED: Mapping[str, str] = {
     "delete": "delete it, and use it no more",
     "update": "use what it was corrected to",
@@ -144,12 +146,15 @@ def _what(look: Look) -> str:
 
 
 def _counted(told: entries.Acted, policies: Policies) -> dict[str, Any]:
-    """What a counter did for the subject; never how it was known who came, nor who the official was."""
+    """What a counter did for the subject, and of which kind was the proof of who came; never its number, nor who the
+    official was."""
     row: dict[str, Any] = {"outcome": "at its counter: " + _AT_COUNTER[told.what].format(dataset=told.dataset)}
     if told.record:
         row["records"] = [_record(told)]
     if told.matter and told.what not in ("opt-out-set", "opt-out-lifted"):
         row["told"] = [f"its id is {told.matter}"]
+    if told.proof_kind:
+        row.setdefault("told", []).append(SHOWN.format(kind=told.proof_kind))
     if told.purpose:
         row |= _purposed(told.purpose, policies)
     return row

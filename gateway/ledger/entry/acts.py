@@ -64,7 +64,8 @@ class Acted(Entered, frozen=True, tag="act"):
     counts from, where a shortened period ended it.
 
     Of the subject: `matter` is the 128-bit id of what it is part of; `by` who acted as the subject or for it, by the
-    token's `sub`, and `proof` how a counter knew whom it had before it. An official stands in oversight's part instead.
+    token's `sub`, and `proof` how a counter knew whom it had before it, of the kind `proof_kind` that the policies
+    take. An official stands in oversight's part instead.
     `dataset`, `record`, `version` and `new_version` are what it is about, or `access`, the id of a look. `recipient`,
     `purpose`, `digest` (of the purpose as it was shown), `fields` and `until` are a consent's. `reason`, `remedy` and
     `words` are texts of people, `changes` the numbers of the facts that it changed. `inquiry` is the answer that is
@@ -119,3 +120,4 @@ class Acted(Entered, frozen=True, tag="act"):
     widens: tuple[str, ...] = ()
     simulated: Simulated | None = None
     since: datetime.date | None = None
+    proof_kind: str = ""

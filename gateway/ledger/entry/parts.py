@@ -49,7 +49,7 @@ _DECLARED = (
 _ACTED = (
     *_NAMED, "matter", "by", "proof", "dataset", "record", "version", "new_version", "access", "recipient", "purpose",
     "digest", "fields", "until", "reason", "remedy", "papers", "changes", "words",
-    "inquiry", "records", "passed_on",
+    "inquiry", "records", "passed_on", "proof_kind",
 )  # fmt: skip
 
 OF_SUBJECT: dict[type[Known], tuple[str, ...]] = {

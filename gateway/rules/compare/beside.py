@@ -35,6 +35,7 @@ def beside(before: RuleSet, after: RuleSet) -> list[Told]:
         *_requesters(old.requesters, new.requesters),
         *_titles("role", before.requesters.roles, after.requesters.roles),
         *_titles("department", before.requesters.departments, after.requesters.departments),
+        *_proofs(before.requesters.proofs, after.requesters.proofs),
         *_rules(before, after),
         *_catalogue(before, after),
         *_calendar(before.calendar, after.calendar),
@@ -136,6 +137,14 @@ def _titles(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> I
                 f"is new: {new}" if old is None else "is gone" if new is None else f"is called {new}; until now {old}"
             )
             yield Told(Effect.DIFFERS, "requester", f"The {what} `{name}` {said}.")
+
+
+def _proofs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Told]:
+    for kind in {**after, **before}:
+        old, new = before.get(kind), after.get(kind)
+        if old != new:
+            now, until = (f"with a number like `{each}`" if each else "not" for each in (new, old))
+            yield Told(Effect.DIFFERS, "requester", f"At a counter `{kind}` is taken {now}; until now {until}.")
 
 
 def _rules(before: RuleSet, after: RuleSet) -> Iterator[Told]:

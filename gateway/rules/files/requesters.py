@@ -9,7 +9,7 @@ Optional keys: `reports_changes: true` lets a client of a providing department r
 official; `notices: {url, secret_file}` is where a portal is told that something waits for one of its subjects, or a
 client of a department that provides datasets for one of its stewards. `recalls: {url, secret_file, term}` is where a
 recipient is told that something it received is to be used no more, and how long it has to answer; `succeeds` names the
-clients that are gone and whose recalls it answers.
+clients that are gone and whose recalls it answers. `proofs`, beside them, is what counters take for proof of who came.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from gateway.catalogue.model import Catalogue
 from gateway.documents import Node
 from gateway.errors import Problem
 from gateway.ledger.entry.entries import EVERYBODY
+from gateway.rules.files.proofs import proofs
 from gateway.rules.files.purposes import case_registry, department
 from gateway.rules.model import PORTAL, Grant, Notices, Purpose, Recalls, RequesterEntry
 from gateway.values import MOST_NAME, suggest
@@ -52,7 +53,8 @@ class Requesters(msgspec.Struct, frozen=True):
     `digest` is the SHA-256, in hexadecimal, of the canonical form of all of it, with issuers as the file writes them:
     the same file gives the same digest wherever it serves. `unread` are the kinds of names, as rules call them, of
     which there may be more than are here, since something about them is wrong. `secrets` sign the notices to a client,
-    `recall_secrets` what it is told of recalls; they are no part of the digest.
+    `recall_secrets` what it is told of recalls; they are no part of the digest. `proofs` are what counters take for
+    proof of who came (`gateway.rules.files.proofs`).
     """
 
     entries: Mapping[tuple[str, str], RequesterEntry]
@@ -62,6 +64,7 @@ class Requesters(msgspec.Struct, frozen=True):
     unread: frozenset[str] = frozenset()
     secrets: Mapping[tuple[str, str], tuple[bytes, ...]] = {}
     recall_secrets: Mapping[tuple[str, str], tuple[bytes, ...]] = {}
+    proofs: Mapping[str, str] = {}
 
 
 def load(
@@ -84,12 +87,13 @@ def load(
     if root is None:
         every = frozenset(["Requester", "Role", "Department"])
         return Requesters({}, {}, dict(catalogue.departments), "", every)
-    parts = root.mapping(["roles", "requesters"], ["departments"])
+    parts = root.mapping(["roles", "requesters"], ["departments", "proofs"])
     unread = set() if "roles" in parts and parts["roles"].is_mapping else {"Role"}
     unread |= {"Department"} if "departments" in parts and not parts["departments"].is_mapping else set()
     before = len(problems)
     roles = _titles(parts.get("roles"))
     departments = {**catalogue.departments, **_titles(parts.get("departments"))}
+    taken = proofs(parts.get("proofs"))
     found: list[tuple[Node, str, RequesterEntry]] = []
     signing: dict[tuple[str, str], Signing] = {}
     for node in parts["requesters"].items() if "requesters" in parts else []:
@@ -114,10 +118,10 @@ def load(
         msgspec.structs.replace(entry, issuer=alias, succeeds=frozenset((alias, gone) for _, gone in entry.succeeds))
         for _, alias, entry in found
     ]
-    canonical = msgspec.json.encode([roles, departments, written], order="sorted")
+    canonical = msgspec.json.encode([roles, departments, written, *([taken] if taken else [])], order="sorted")
     notices, recalls = ({who: each[of] for who, each in signing.items() if each[of]} for of in (0, 1))
     digest = hashlib.sha256(canonical).hexdigest()
-    return Requesters(entries, roles, departments, digest, frozenset(unread), notices, recalls)
+    return Requesters(entries, roles, departments, digest, frozenset(unread), notices, recalls, taken)
 
 
 def _succeeding(

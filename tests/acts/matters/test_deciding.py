@@ -174,7 +174,7 @@ async def test_nobody_decides_what_they_filed_or_represent(desk: Desk) -> None:
 
 async def test_a_counter_s_official_decides_the_rest_of_whom_they_filed_for(desk: Desk) -> None:
     who = organisation()
-    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "a passport"}
+    behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "passport 640123"}
     clerk = desk.official("tax", "s.one", "counter")
     filed = await objected(desk, clerk, onBehalf=behalf)
     other = await objected(desk, desk.subject(who), record=ARREARS | {"record": "N-2"})

@@ -86,18 +86,22 @@ def test_every_act_of_a_counter_is_told_by_the_departments_name(counter: Counter
     counter.at_counter("withdrawMatter", id=applied["id"])
     counter.at_counter("setOptOut", dataset="volunteering", optedOut=True)
     counter.at_counter("setOptOut", dataset="volunteering", optedOut=False)
-    record = ["income-statements/I-1@3"]
+    record, showed = ["income-statements/I-1@3"], "whoever came showed: identity card"
     for _ in range(2):
         rows = counter.rows()
         assert [(each["outcome"], each["records"], each["told"]) for each in rows] == [
-            ("at its counter: gave a consent for you", [], [f"its id is {consent['id']}"]),
-            ("at its counter: took a consent back for you", [], [f"its id is {consent['id']}"]),
-            ("at its counter: declined a consent for you", [], [f"its id is {wanted['id']}"]),
-            ("at its counter: filed an objection for you", record, [f"its id is {filed['id']}"]),
-            ("at its counter: filed an application for restoration for you", record, [f"its id is {applied['id']}"]),
-            ("at its counter: took back for you what was filed", record, [f"its id is {applied['id']}"]),
-            ("at its counter: had volunteering kept back for you", [], []),
-            ("at its counter: ended for you that volunteering is kept back", [], []),
+            ("at its counter: gave a consent for you", [], [f"its id is {consent['id']}", showed]),
+            ("at its counter: took a consent back for you", [], [f"its id is {consent['id']}", showed]),
+            ("at its counter: declined a consent for you", [], [f"its id is {wanted['id']}", showed]),
+            ("at its counter: filed an objection for you", record, [f"its id is {filed['id']}", showed]),
+            (
+                "at its counter: filed an application for restoration for you",
+                record,
+                [f"its id is {applied['id']}", showed],
+            ),
+            ("at its counter: took back for you what was filed", record, [f"its id is {applied['id']}", showed]),
+            ("at its counter: had volunteering kept back for you", [], [showed]),
+            ("at its counter: ended for you that volunteering is kept back", [], [showed]),
         ]
         assert {(each["what"], each["department"]) for each in rows} == {("OWN", "labour")}
         assert [each["purpose"] for each in rows[:4]] == ["SUBSIDY_ASSESSMENT"] * 3 + [None]

@@ -245,7 +245,7 @@ class History:
         subject = self.subjects[step.who]
         if not step.counter:
             return self.both.subject(subject), name, given
-        behalf = {"subject": _identifier(subject), "proof": "card 7"}
+        behalf = {"subject": _identifier(subject), "proof": "identity card 4711"}
         return self.both.steward("labour", "c.lerk", "counter"), name, given | {"onBehalf": behalf}
 
     def _report(self, step: Step, about: dict[str, Any]) -> tuple[Requester, str, dict[str, Any]]:

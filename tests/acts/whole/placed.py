@@ -145,7 +145,7 @@ class Scene:
         assert path.partition(".")[0] in asking.fields(schema)[name].args, f"nobody knows how to ask for {slot}"
         given = copy.deepcopy(self._usual(name, other))
         if way == "counter" and "onBehalf" not in path:
-            given["onBehalf"] = {"subject": named(other), "proof": "card"}
+            given["onBehalf"] = {"subject": named(other), "proof": "identity card 4711"}
         _put(given, path.split("."), value)
         if slot == "fileObjection.access" or slot == "fileObjection.dataset":
             del given["record"]
@@ -194,7 +194,7 @@ def _put(given: dict[str, Any], path: list[str], value: Any) -> None:
     """Put a value at a path, in what is there already; what takes an identifier says how it was proved, too."""
     at: Any = given
     for member in path[:-1]:
-        at = at.setdefault(member, {"proof": "card"})
+        at = at.setdefault(member, {"proof": "identity card 4711"})
         at = at[0] if isinstance(at, list) else at
     at[path[-1]] = value
 

@@ -94,7 +94,7 @@ async def _steward_alone(attack: Attack) -> None:
     assert known.disputed == {f"{DATASET}/R-0"}, "deciding alone cleans nothing"
     # What it files itself, it does not decide; and for its own department it gives nobody's consent.
     clerk = both.steward("tax", "s.one", "counter")
-    behalf = {"subject": named(subject), "proof": "card"}
+    behalf = {"subject": named(subject), "proof": "identity card 4711"}
     filed = (await attack.act(clerk, "fileObjection", **attack.about(3), onBehalf=behalf)).value["id"]
     assert await attack.tried(alone, "decideObjection", id=filed, **decided) == "SECOND_PERSON"
     asked = {"purpose": PURPOSE, "fields": attack.fields, "until": attack.until, "onBehalf": behalf}
@@ -147,7 +147,7 @@ async def _stolen_system(attack: Attack) -> None:
         ("matters", {}),
         ("changes", {}),
         ("me", {}),
-        ("setOptOut", {"dataset": "volunteering", "optedOut": True, "onBehalf": {**of, "proof": "card"}}),
+        ("setOptOut", {"dataset": "volunteering", "optedOut": True, "onBehalf": {**of, "proof": "identity card 4711"}}),
         ("withdrawMatter", {"id": objected}),
     ):
         assert await attack.tried(stolen, name, **given) == "FORBIDDEN", name
@@ -230,7 +230,7 @@ async def _flood(attack: Attack) -> None:
     # A second human behind the same subject has ten more, up to what the subject may do on a day.
     more = [await attack.tried(another, "fileObjection", **attack.about(100 + n)) for n in range(12)]
     assert more == ["OK"] * 9 + ["QUOTA_EXCEEDED"] * 3
-    behalf = {"subject": named(subject), "proof": "card"}
+    behalf = {"subject": named(subject), "proof": "identity card 4711"}
     counter = both.steward("labour", "c.lerk", "counter")
     assert await attack.tried(counter, "setOptOut", dataset="volunteering", optedOut=False, onBehalf=behalf) == "OK"
     world.now += HOUR

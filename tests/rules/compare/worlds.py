@@ -179,8 +179,9 @@ def requesters(chance: Random, catalogue: Catalogue, registered: dict[str, Purpo
             tuple(grants),
             chance.choice([None, "south"]),
         )
-    canonical = msgspec.json.encode([ROLES, DEPARTMENTS, list(entries.values())], order="sorted")
-    return Requesters(entries, ROLES, DEPARTMENTS, hashlib.sha256(canonical).hexdigest())
+    proofs = dict.fromkeys(sorted(_some(chance, ["passport", "identity card"])), "[0-9]{4}")
+    canonical = msgspec.json.encode([ROLES, DEPARTMENTS, list(entries.values()), proofs], order="sorted")
+    return Requesters(entries, ROLES, DEPARTMENTS, hashlib.sha256(canonical).hexdigest(), proofs=proofs)
 
 
 def calendars(chance: Random) -> Calendar:
