@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gateway.errors import StoreHindered
+from gateway.errors import Code, LedgerUnavailable, Refusal, StoreHindered
 
 _STOP = "stop the gateway"
 _FIX = "put back the right file, or a backup (`dutybound restore`)"
@@ -63,6 +63,12 @@ _KINDS = {
     "StoreUnavailable": "the store failed, or cannot be reached",
     "LedgerUnavailable": "the ledger takes no entries now",
     "VerificationFailed": "what is stored is not what was signed; run `dutybound ledger verify`",
+    "ConfigurationError": "its files are wrong; run `dutybound check`",
+    "Conflict": "others acted at the same moments; it is tried again",
+    "RowsRefused": "the database takes no row that holds this; report it",
+    "PastIncomplete": "the process that projects is behind; see whether it runs",
+    "IssuerUnavailable": "an authorization server cannot be asked",
+    "Crowded": "too many wait for a turn",
     "DutyboundError": "it was refused",
     "UnauthenticatedError": "it does not accept the credentials",
     "PermissionDeniedError": "the credentials do not allow it",
@@ -73,6 +79,13 @@ _KINDS = {
     "DatabaseError": "the database failed",
     "ValueError": "something has not the form that is expected",
 }
+_REFUSED = {
+    Code.LEDGER_UNAVAILABLE: "the ledger takes no entries now; see what else the log has as out of order",
+    Code.DECISION_UNAVAILABLE: "facts, rules or the time cannot be had now; see what else the log has as out of order",
+    Code.CONFLICT: _KINDS["Conflict"],
+    Code.QUOTA_EXCEEDED: "so many acts are not taken within a day; it goes on by itself when more are",
+}
+"""Why an act was refused, and what to do, where nothing else was the cause."""
 
 
 def in_words(error: BaseException) -> str:
@@ -81,6 +94,10 @@ def in_words(error: BaseException) -> str:
     An exception that is not foreseen is a defect, and named.
     """
     error = getattr(error, "orig", None) or error
+    if isinstance(error, Refusal | LedgerUnavailable) and error.__cause__ is not None:
+        return in_words(error.__cause__)
+    if isinstance(error, Refusal):
+        return _refused(error.code)
     if isinstance(error, StoreHindered):
         return str(error)
     if isinstance(error, sqlite3.Error):
@@ -93,6 +110,10 @@ def in_words(error: BaseException) -> str:
         if kind is OSError:
             return str(getattr(error, "strerror", None) or "the system refuses it")
     return f"a defect of this program, `{type(error).__name__}`; report it"
+
+
+def _refused(code: Code) -> str:
+    return _REFUSED.get(code) or f"it was refused with `{code}`; if that lasts, report it"
 
 
 def of_sqlite(error: sqlite3.Error) -> str:

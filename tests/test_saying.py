@@ -19,7 +19,7 @@ import valkey
 from sqlalchemy import create_engine, text
 
 from gateway import saying
-from gateway.errors import LedgerUnavailable, StoreHindered, StoreUnavailable
+from gateway.errors import Code, LedgerUnavailable, Refusal, StoreHindered, StoreUnavailable
 from gateway.nouns import counted
 from tests.ports import free_port
 
@@ -98,6 +98,16 @@ def test_our_own_words_are_kept_and_others_are_not_quoted() -> None:
     assert saying.in_words(StoreHindered("the disk at `/x` is full")) == "the disk at `/x` is full"
     for error in (StoreUnavailable("a row"), LedgerUnavailable("a row"), sqlite3.IntegrityError("a row")):
         assert "a row" not in saying.in_words(error)
+    for code in Code:
+        said = saying.in_words(Refusal(code, "a row"))
+        assert "a row" not in said
+        assert "; " in said, "why, and what to do"
+    full = sqlite3.OperationalError("a row")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    refused = Refusal(Code.LEDGER_UNAVAILABLE, "a row")
+    refused.__cause__ = LedgerUnavailable("a row")
+    refused.__cause__.__cause__ = full
+    assert saying.in_words(refused) == "its disk is full; make room there"
     assert saying.in_words(KeyError("a row")) == "a defect of this program, `KeyError`; report it"
 
 

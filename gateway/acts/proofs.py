@@ -1,4 +1,4 @@
-"""How a counter's official says who came (`onBehalf.proof`): one line, of a kind that the policies take."""
+"""The proof of who came to a counter (`onBehalf.proof`): one line, of a kind that the policies take."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def proof(kinds: Mapping[str, str], given: object) -> Proof:
     said = " ".join(inputs.text(said, "onBehalf.proof", MOST).split())
     if not kinds:
         if len(said) < _ANY_LEAST or not re.search(r"\d", said):
-            raise inputs.wrong(f"`onBehalf.proof` does not say what was seen; {_expected(kinds)}")
+            raise inputs.wrong(f"`onBehalf.proof` lacks what was seen, or its number; {_expected(kinds)}")
         return Proof(said)
     for kind, pattern in kinds.items():
         seen = said.removeprefix(f"{kind} ")

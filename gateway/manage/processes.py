@@ -44,6 +44,12 @@ def collect(workers: Collection[int]) -> Iterator[Metric]:
     yield from (count, cpu, memory)
 
 
+def cpu(pid: int) -> float | None:
+    """The CPU time of a process in seconds; None where it has ended, or nothing is said."""
+    taken = _taken(pid)
+    return None if taken is None else taken[0]
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     for task in _PROC.glob(f"{pid}/task/*/children"):

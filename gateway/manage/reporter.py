@@ -1,4 +1,8 @@
-"""What a worker reports to its supervisor, once a second, from threads of its own: no inquiry waits for it."""
+"""What a worker reports to its supervisor, from threads of its own: no inquiry waits for it.
+
+It reports once a second, and as soon as something is out of order for it, or no more: whoever looks at health then does
+not send it more of what it cannot do.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from gateway.saying import in_words
 from gateway.telemetry.metrics import Lag, Metrics
 
 EVERY = 1.0
+_SETTLING = 0.05
+"""Seconds between two reports at least, however often something changes."""
 _LAGS_EVERY = 2.0
 _LOOP_WITHIN = 5.0
 """Seconds in which the event loop has to say how its checks stand; one that does not is told as not running."""
@@ -38,17 +44,23 @@ class Reporter:
         self._states, self._heard = states, states.of("store")
         self._link, self._metrics, self._checks, self._read, self._shard = link, metrics, checks, lags, shard
         self._loop = asyncio.get_running_loop()
-        self._ended = threading.Event()
+        self._ended, self._changed = threading.Event(), threading.Event()
+        states.changed = self._changed.set
         for work in (self._report, self._lags):
             threading.Thread(target=work, name="reports", daemon=True).start()
 
     def close(self) -> None:
         """Report a last time; call it when nothing is counted any more."""
         self._ended.set()
+        self._changed.set()
         self._tell({"serving": False})
 
     def _report(self) -> None:
-        while not self._ended.wait(EVERY):
+        while not self._ended.wait(_SETTLING):
+            self._changed.wait(EVERY - _SETTLING)
+            if self._ended.is_set():
+                return
+            self._changed.clear()
             self._tell(self._checked())
             self._states.settle()
 

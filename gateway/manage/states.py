@@ -47,12 +47,14 @@ class _State:
 
 
 class States:
-    """Of one process; any thread may report to it."""
+    """Of one process; any thread may report to it. `changed` is called once something begins or ceases to be out of
+    order."""
 
     def __init__(self, write: Write, *, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._every, self._clock = write, every, clock
         self._known: dict[tuple[str, str], _State] = {}
         self._lock = threading.Lock()
+        self.changed: Callable[[], object] = lambda: None
 
     def of(self, part: str) -> Heard:
         """What is reported of the parts of one kind."""
@@ -78,11 +80,14 @@ class States:
     def _hear(self, part: str, name: str, why: str | None) -> None:
         with self._lock:
             state = self._known.setdefault((part, name), _State())
+            turned = (state.why is None) is not (why is None)
             if why is not None:
                 state.failures += 1
                 state.again += state.why is None
             state.why = why
             self._tell(part, name, state)
+        if turned:
+            self.changed()
 
     def _tell(self, part: str, name: str, state: _State) -> None:
         now = self._clock()

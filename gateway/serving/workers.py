@@ -104,7 +104,7 @@ class _Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended. One that cannot start costs a start per second."""
-        self._hanging.look()
+        self._hanging.look([each.pid for each in self.processes if each.pid is not None])
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set() or process.is_alive():
                 continue

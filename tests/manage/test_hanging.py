@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.manage import hanging as hanging_workers
+from gateway.manage import processes
 from gateway.manage.hanging import Hanging
 from gateway.manage.hub import Hub
 from gateway.manage.link import SUPERVISOR, Link
@@ -17,6 +19,7 @@ from gateway.manage.messages import Report
 from gateway.telemetry.metrics import Counts
 from tests.waiting import until
 
+BUSY = "print(flush=True)\nwhile True: pass"
 STILL = "import time; print(flush=True); time.sleep(600)"
 TRACED = f"import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0); {STILL}"
 
@@ -61,6 +64,53 @@ def test_one_that_is_debugged_is_left(started: subprocess.Popen[bytes]) -> None:
     hanging = Hanging(lambda: {started.pid: 1.0}, looks=1)
     for _ in range(9):
         hanging.look()
+    assert started.poll() is None
+
+
+@pytest.mark.parametrize("started", [STILL], indirect=True)
+@pytest.mark.parametrize("stopped", [True, False])
+def test_one_that_hangs_before_its_first_report_is_killed(
+    started: subprocess.Popen[bytes], stopped: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if stopped:
+        started.send_signal(signal.SIGSTOP)
+    hanging = Hanging(dict, beginning=3)
+    for _ in range(3):
+        hanging.look([started.pid])
+        assert started.poll() is None
+    hanging.look([started.pid])
+    assert started.wait(60) == -signal.SIGKILL
+    assert f"worker {started.pid} hung before it served" in capsys.readouterr().err
+    hanging.look([started.pid])
+
+
+@pytest.mark.parametrize("started", [BUSY], indirect=True)
+def test_one_that_has_much_to_read_before_is_left(
+    started: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hanging_workers, "LEAST", 0.02)
+    hanging, taken = Hanging(dict, beginning=1), 0.0
+    for _ in range(6):
+        until("some work", lambda least=taken + 0.05: (processes.cpu(started.pid) or 0.0) > least)
+        taken = processes.cpu(started.pid) or 0.0
+        hanging.look([started.pid])
+    assert started.poll() is None
+
+
+@pytest.mark.parametrize("started", [TRACED], indirect=True)
+def test_one_that_is_debugged_before_it_serves_is_left(started: subprocess.Popen[bytes]) -> None:
+    hanging = Hanging(dict, beginning=1)
+    for _ in range(9):
+        hanging.look([started.pid])
+    assert started.poll() is None
+
+
+@pytest.mark.parametrize("started", [STILL], indirect=True)
+def test_one_that_serves_is_no_longer_one_that_begins(started: subprocess.Popen[bytes]) -> None:
+    at = [float(number) for number in range(30)]
+    hanging = Hanging(lambda: {started.pid: at.pop()}, beginning=1)
+    while at:
+        hanging.look([started.pid])
     assert started.poll() is None
 
 

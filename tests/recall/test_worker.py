@@ -18,12 +18,13 @@ import pytest
 
 from gateway.activation.activating import by_files
 from gateway.activation.archive import packed
+from gateway.errors import Code, Refusal, StoreHindered
 from gateway.ledger.entry.registry import RECALLS
 from gateway.ledger.log import operator
 from gateway.ledger.log.operator import Workplace
 from gateway.ledger.proof import key_files
 from gateway.ledger.stored import read
-from gateway.recall.turns import Around, Turn
+from gateway.recall.turns import Around, Turn, again
 from gateway.recall.worker import HOLD, rules_of, run
 from gateway.storage.port import Store
 from gateway.storage.store import open_file
@@ -107,6 +108,21 @@ async def test_a_turn_that_fails_or_takes_long_keeps_no_other_and_is_told(config
         ("began", "recalls", "wrong"), ("ended", "recalls", "wrong"),
     ]  # fmt: skip
     assert events[0]["why"] == "it stands still (something has not the form that is expected)"
+
+
+async def test_a_turn_that_is_refused_says_why_and_what_to_do() -> None:
+    said: list[str | None] = []
+    stopping = asyncio.Event()
+
+    def heard(_name: str, why: str | None) -> None:
+        said.append(why)
+        stopping.set()
+
+    async def refused() -> bool:
+        raise Refusal(Code.LEDGER_UNAVAILABLE, "a name, which is told to nobody") from StoreHindered("make room there")
+
+    await again(Turn("expire", refused), heard, stopping, lambda: False, asyncio.Event())
+    assert said == ["it stands still (make room there)"]
 
 
 async def test_a_turn_is_woken_by_what_is_due_and_by_the_end(config: Path) -> None:

@@ -310,7 +310,9 @@ class Ledger:
         reason = str(error) if isinstance(error, LedgerUnavailable) else f"the ledger failed ({in_words(error)})"
         for _, future in group:
             if not future.done():
-                future.set_exception(LedgerUnavailable(reason))
+                unavailable = LedgerUnavailable(reason)
+                unavailable.__cause__ = error  # for whoever puts it into words
+                future.set_exception(unavailable)
         self._go_on()
         return self._retry_later()
 
