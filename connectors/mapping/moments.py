@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-WRONG = "a DateTime is none, or has no offset, or more than nine digits of a second"
+WRONG = "a DateTime is none, or has no offset as `+01:00`, or more than nine digits of a second"
 
 _Moment = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 _MOST = 9
@@ -30,4 +30,6 @@ def of_text(text: str) -> datetime.datetime:
         moment: datetime.datetime = msgspec.convert(text, _Moment)
     except msgspec.ValidationError:
         raise ValueError(WRONG) from None
+    if text[-1] not in "Zz" and text[-3] != ":":  # msgspec takes `+0100`, which no RFC 3339 has
+        raise ValueError(WRONG)
     return moment

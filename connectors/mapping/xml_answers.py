@@ -3,7 +3,7 @@
 A path names elements by their local names, from the answer's root for `records` and from the record for the rest; its
 last name may end in an attribute (`amount@unit`, `@id`). So one set of rules judges values, whichever way a source
 writes them. XML has text alone: an Int and a Boolean are read from theirs, and an element without any is no value, but
-where text is meant.
+where text is meant. White space around any other value is none of it, and a number may have a `+`: XML Schema has both.
 
 Invariants: no DTD, no entity, nothing fetched (defusedxml); depth and elements are bounded, bytes by the transport; an
 element or attribute that is mapped and appears twice where one is meant makes all invalid; where no record stands, the
@@ -33,6 +33,7 @@ ELEMENTS = 20_000
 _TEXTS = frozenset({"id", "document", "note", "subject", FieldType.STRING})
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _INT = re.compile(r"[+-]?[0-9]{1,18}")
+_PLUS = re.compile(r"\+[0-9]").match
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -214,6 +215,8 @@ def _value(text: Any, leaves: list[Leaf]) -> Any:
         return None
     if kind == FieldType.INT and _INT.fullmatch(plain):
         return int(plain)
+    if kind == FieldType.DECIMAL and _PLUS(plain):
+        return plain[1:]
     if kind == FieldType.BOOLEAN:
         return _BOOLEANS.get(plain, plain)
     return plain

@@ -45,7 +45,7 @@ def collect(workers: Collection[int]) -> Iterator[Metric]:
 
 
 def cpu(pid: int) -> float | None:
-    """The CPU time of a process in seconds; None where it has ended, or nothing is said."""
+    """The CPU time of a process in seconds; None where it has ended, or there is no `/proc`."""
     taken = _taken(pid)
     return None if taken is None else taken[0]
 

@@ -386,6 +386,12 @@ def test_a_moment_is_never_rounded_into_another_second(written: str, kept: str) 
         assert values(records[0])["f_moment"].isoformat() == kept
 
 
+@pytest.mark.parametrize("offset", ["+0100", "-0000", "+01", "+1:00", "", "+01:0", "+24:00"])
+@pytest.mark.parametrize("second", ["00", "00.5", "00.1234567"])
+def test_an_offset_has_hours_a_colon_and_minutes(second: str, offset: str) -> None:
+    assert is_faulty(decode([{**ROW, "m": f"2026-02-01T10:00:{second}{offset}"}]))
+
+
 @pytest.mark.parametrize("digits", [10, 11, 100_000])
 def test_a_moment_has_nine_digits_of_a_second_at_most(digits: int) -> None:
     assert is_faulty(decode([{**ROW, "m": f"2026-02-01T10:00:00.{'0' * digits}Z"}]))

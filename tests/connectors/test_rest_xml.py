@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -134,7 +135,7 @@ async def test_no_records_are_an_empty_list() -> None:
     "wrong",
     [
         notice(2, total="1 0"), notice(2, total="<a>1</a>"), notice(2).replace("2026-01-01", "2026-02-31"),
-        notice(2).replace("rev='1'", ""), notice(2).replace("no='N-2'", "no=''"), notice(2, total="+5"),
+        notice(2).replace("rev='1'", ""), notice(2).replace("no='N-2'", "no=''"), notice(2, total="--5"),
     ],
 )  # fmt: skip
 async def test_a_faulty_record_is_faulty_alone(wrong: str) -> None:
@@ -182,7 +183,8 @@ SHAPE = DatasetShape(
 )  # fmt: skip
 VALUES = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=8),
-    st.sampled_from(["true", "false", "1", "0", "yes", "7", "-7", "2147483648", "12.50", "1e-7", "NaN", "2026-02-30",
+    st.sampled_from(["true", "false", "1", "0", "yes", "7", "-7", "+7", " 7\n", "+12.50",
+                     "+", "+-7", "+1e-7", "2147483648", "12.50", "1e-7", "NaN", "2026-02-30",
                      "2026-02-28", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00", ""]),
 )  # fmt: skip
 
@@ -199,8 +201,11 @@ def test_a_value_is_judged_as_its_json_is(values: dict[str, str]) -> None:
     about = {"@i": "1", "@v": "1", "@s": ACME.value}
     plain: dict[str, Any] = {name: text.strip(" \t\r\n") or None for name, text in values.items()}
     plain["text"] = values["text"].replace("\r\n", "\n").replace("\r", "\n")
-    if plain["count"] is not None and plain["count"].lstrip("-").isascii() and plain["count"].lstrip("-").isdigit():
-        plain["count"] = int(plain["count"])
+    count, sum_ = plain["count"] or "", plain["sum"] or ""
+    if re.fullmatch("[0-9]+", count[1:] if count[:1] in ("+", "-") else count):
+        plain["count"] = int(count)
+    if re.match("[+][0-9]", sum_):
+        plain["sum"] = sum_[1:]
     plain["yes"] = {"true": True, "1": True, "false": False, "0": False}.get(plain["yes"], plain["yes"])
     inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in values.items())
     attributes = " ".join(f"{name[1:]}={quoteattr(value)}" for name, value in about.items())
@@ -211,6 +216,18 @@ def test_a_value_is_judged_as_its_json_is(values: dict[str, str]) -> None:
         if isinstance(record, Faulty):
             record.m_reason = ""  # of several wrong values, each way names the first
     assert repr(by_xml) == repr(by_json)
+
+
+@pytest.mark.parametrize("total", ["+10.50", " 10.50 ", "\n  10.50\n"])
+async def test_a_number_may_have_a_plus_and_space_around_it(total: str) -> None:
+    (record,) = await one(reply(notice(total=total)))
+    assert record.f_amount == "10.50"
+
+
+@pytest.mark.parametrize("total", ["+ 10.50", "++1", "+-1", "10 .50"])
+async def test_and_nothing_else(total: str) -> None:
+    (record,) = await one(reply(notice(total=total)))
+    assert isinstance(record, Faulty)
 
 
 @pytest.mark.parametrize(
