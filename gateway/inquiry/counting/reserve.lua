@@ -2,19 +2,24 @@
 --
 -- KEYS: whose counts these are; what they were filled for; the inquiry's reference; each subject's frequency; each
 -- window's subjects.
--- ARGV: now; '1' to fill from the ledger; whose; filled for; for how long a reference is remembered ('0': it has none);
--- the inquiry; how many subjects; the frequency's most; until when it counts; the subjects; per window its most, and
--- until when it counts.
+-- ARGV: now; '1' to fill from the ledger, '2' to look first whether this very run of Valkey was filled; whose; filled
+-- for; for how long a reference is remembered ('0': it has none); the inquiry; how many subjects; the frequency's most;
+-- until when it counts; the subjects; per window its most, and until when it counts.
+-- A run that came back from its disk has what an earlier one was filled for, and lacks what was counted last.
 -- Times are whole microseconds. A member's score is the time until which it counts.
 -- Answers 'counted' | 'retry' | 'foreign' | 'unfilled' | {'frequency', until} | {window's number, until}.
 
-local now, filling = tonumber(ARGV[1]), ARGV[2] == '1'
+local now, filling, looking = tonumber(ARGV[1]), ARGV[2] == '1', ARGV[2] == '2'
 local subjects = tonumber(ARGV[7])
 local LEASE, MARGIN = 120, 60000
 
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[3] then return 'foreign' end
 redis.call('SET', KEYS[1], ARGV[3], 'EX', LEASE)
+if looking then
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  if redis.call('SISMEMBER', KEYS[2], ARGV[4] .. run) == 0 then redis.call('DEL', KEYS[2]) end
+end
 if not filling and redis.call('SISMEMBER', KEYS[2], ARGV[4]) == 0 then return 'unfilled' end
 
 local referred = ARGV[5] ~= '0'

@@ -85,15 +85,20 @@ class SharedAdmission:
         self._script = ""
 
     async def healthy(self) -> bool:
-        """Whether Valkey would count now; where it lost its counts, they are on their way back."""
+        """Whether Valkey would count now; where it lost its counts, they are on their way back.
+
+        Where it came to drop keys, what it has is forgotten: it may lack some, and is filled once it drops none.
+        """
         try:
             async with asyncio.timeout(WAIT):
-                filled = bool(await self._valkey.execute_command("SISMEMBER", self._keys[1], self._filled_for()))
+                if await self._drops():
+                    await self._valkey.delete(self._keys[1])
+                (said,) = await self._run([self._look()])
         except (ValkeyError, OSError, TimeoutError):
             return False
-        if not filled:
+        if said == b"unfilled":
             self._fill_later()
-        return filled
+        return bool(said == b"counted")
 
     async def reserve(self, purpose: Purpose, asked: Counted) -> Reservation:
         """As `Admission.reserve`; raises `Refusal` with `DECISION_UNAVAILABLE` too, where Valkey does not count."""
@@ -133,7 +138,7 @@ class SharedAdmission:
             for said in await self._run(calls[first : first + _MOST]):
                 if said not in (b"counted", b"retry"):
                     raise said if isinstance(said, ValkeyError) else ValkeyError(f"it answered `{said!r}`")
-        await self._valkey.execute_command("SADD", self._keys[1], for_what, self._filled_by(run))
+        await self._valkey.execute_command("SADD", self._keys[1], for_what, for_what + run)
 
     async def start(self) -> None:
         """Fill, where Valkey is there and has not counted since it was filled; where it is not, as soon as it is."""
@@ -146,19 +151,18 @@ class SharedAdmission:
 
     async def _counts_since_filled(self) -> bool:
         """Whether this very run of Valkey was filled: a run that came back from its disk may lack what it had last."""
-        for_what = (self._filled_for(), self._filled_by(await self._run_id()))
-        found: list[int] = await self._valkey.execute_command("SMISMEMBER", self._keys[1], *for_what)
-        return all(found)
+        run = await self._run_id()
+        return bool(await self._valkey.execute_command("SISMEMBER", self._keys[1], self._filled_for() + run))
 
-    async def _run_id(self) -> str:
+    async def _run_id(self) -> bytes:
         """Which run of Valkey it is; raises `ValkeyError` where it may drop counts."""
-        memory, server = await self._valkey.info("memory"), await self._valkey.info("server")
-        if memory.get("maxmemory", 0) and memory.get("maxmemory_policy") != "noeviction":
+        if await self._drops():
             raise ValkeyError("its `maxmemory-policy` may drop counts; set `noeviction`")
-        return str(server["run_id"])
+        return str((await self._valkey.info("server"))["run_id"]).encode()
 
-    def _filled_by(self, run: str) -> bytes:
-        return self._digest("run", run, self._filled_for())
+    async def _drops(self) -> bool:
+        memory = await self._valkey.info("memory")
+        return bool(memory.get("maxmemory", 0)) and memory.get("maxmemory_policy") != "noeviction"
 
     async def close(self) -> None:
         """Disconnect from Valkey; what waits is refused."""
@@ -186,6 +190,14 @@ class SharedAdmission:
             )
             self._digested = (purposes, self._digest(*counting))
         return self._digested[1]
+
+    def _look(self) -> _Call:
+        """A call about nobody: whether Valkey takes what it writes, and this very run of it was filled. Where it was
+        not, no call after it counts until it is."""
+        at = _micros(self._now().timestamp())
+        return _Call(
+            (*self._keys, self._prefix + b"r"), (at, "2", self._owner, self._filled_for(), "0", "", 0, 0, 0), ()
+        )
 
     def _call(self, purpose: Purpose, asked: Counted, filling: bool = False) -> _Call:
         issuer, client, official, case, reference = (
@@ -237,7 +249,8 @@ class SharedAdmission:
             said: Sequence[Any]
             try:
                 async with asyncio.timeout(2 * WAIT):
-                    said = await self._run([call for call, _ in group])
+                    # On one connection, so that what the look finds of a run of Valkey holds for all.
+                    _, *said = await self._run([self._look(), *(call for call, _ in group)])
             except (ValkeyError, OSError, TimeoutError) as error:
                 said = [error] * len(group)
             for (_, future), each in zip(group, said, strict=True):

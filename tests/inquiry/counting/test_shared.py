@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from tests.inquiry.counting import test_quotas as distinct
 from tests.inquiry.counting.counted import counted
 from tests.inquiry.counting.test_quotas import HOUR, NOW, ORGS, SECOND, purpose, requester
 from tests.oauth.valkey import ValkeyServer
+from tests.waiting import until_async
 
 _names = itertools.count()
 
@@ -159,6 +162,88 @@ async def test_a_valkey_that_lost_its_counts_is_filled_from_the_ledger_before_it
     assert await one.healthy()
     await refused(ask(one, 2, at=now + 2 * SECOND))
     assert await ask(one, 1, at=now + 2 * SECOND)
+
+
+async def test_one_that_came_back_with_an_older_copy_is_filled_before_it_counts(tmp_path: Path) -> None:
+    """As after its machine lost power: its disk has the counts of some time before."""
+    server = ValkeyServer(tmp_path)
+    replicas, now = Replicas(server.url), datetime.datetime.now(datetime.UTC)
+    one = await replicas.new()
+    assert await ask(one, 0, at=now, id="a")
+    async with _asked(server) as valkey:
+        await valkey.save()
+    assert await ask(one, 1, at=now, id="b")
+    for number, name in ((0, "a"), (1, "b")):
+        named = (ORGS[number][1:],)
+        replicas.ledger.append(
+            Counted("https://login.example", "market-regulator", "TENDER", named, "C-1", None, now, "m.ivanova", name)
+        )
+    server.stop()
+    server.start()
+    try:
+        async with _asked(server) as valkey:
+            assert await valkey.exists(*one._keys) == 2, "it has an older copy, which was filled"
+        await refused(ask(one, 2, at=now + SECOND), Code.DECISION_UNAVAILABLE)
+        assert one._filling is not None
+        await one._filling
+        assert await one.healthy()
+        assert (await refused(ask(one, 2, at=now + SECOND))).extensions["quota"] == "official-hour"
+    finally:
+        await replicas.close()
+        server.stop()
+
+
+@contextlib.asynccontextmanager
+async def _asked(server: ValkeyServer) -> AsyncIterator[Any]:
+    """Valkey, asked directly; after a start it reads its disk first."""
+    valkey: Any = Valkey.from_url(server.url)
+    try:
+        yield valkey
+    finally:
+        await valkey.aclose()
+
+
+@pytest.mark.parametrize(
+    ("setting", "right"),
+    [
+        ("config set maxmemory 100kb", "config set maxmemory 0"),
+        ("replicaof 127.0.0.1 9", "replicaof no one"),
+    ],
+)
+async def test_one_that_takes_no_writes_is_not_healthy(tmp_path: Path, setting: str, right: str) -> None:
+    server = ValkeyServer(tmp_path)
+    replicas = Replicas(server.url)
+    try:
+        one = await replicas.new()
+        assert await one.healthy()
+        async with _asked(server) as valkey:
+            await valkey.execute_command(*setting.split())
+            assert not await one.healthy()
+            await refused(ask(one, 0), Code.DECISION_UNAVAILABLE)
+            await valkey.execute_command(*right.split())
+        await until_async("it to be healthy", one.healthy)
+        assert await ask(one, 0)
+    finally:
+        await replicas.close()
+        server.stop()
+
+
+async def test_one_that_comes_to_drop_keys_is_filled_once_it_drops_none(tmp_path: Path) -> None:
+    server = ValkeyServer(tmp_path)
+    replicas = Replicas(server.url)
+    try:
+        one = await replicas.new()
+        async with _asked(server) as valkey:
+            await valkey.config_set("maxmemory", "100mb")
+            await valkey.config_set("maxmemory-policy", "allkeys-lru")
+            assert not await one.healthy()
+            await refused(ask(one, 0), Code.DECISION_UNAVAILABLE)
+            await valkey.config_set("maxmemory-policy", "noeviction")
+        await until_async("it to be healthy", one.healthy)
+        assert await ask(one, 0)
+    finally:
+        await replicas.close()
+        server.stop()
 
 
 async def test_filling_counts_nothing_twice(replicas: Replicas) -> None:
