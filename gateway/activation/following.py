@@ -122,7 +122,7 @@ class Following(Generic[T]):
                 self._wake.clear()
                 try:
                     await self.look()
-                except (StoreUnavailable, SQLAlchemyError) as error:
+                except Exception as error:  # whatever it is, it goes on once that is over
                     self._heard("", in_words(error))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(EVERY):

@@ -14,6 +14,7 @@ from gateway.activation import following
 from gateway.activation.following import Following
 from gateway.activation.stored import Stored
 from gateway.errors import ConfigurationError, Problem, StoreUnavailable
+from gateway.saying import in_words
 from gateway.storage.port import Store
 from gateway.storage.rules import rulesets
 from gateway.storage.subjects.facts import fact_head
@@ -49,6 +50,7 @@ class Process:
         self.served: list[tuple[int, str]] = []
         self.said: list[str | None] = []
         self.broken: set[str] = set()
+        self.faults: list[Exception] = []
         self.following: Following[str] = Following(
             store,
             self._load,
@@ -62,6 +64,8 @@ class Process:
     async def _load(self, found: Stored) -> str:
         if found.digest in self.broken:
             raise ConfigurationError([Problem("rule set", 0, 0, "", "cannot be read")])
+        if self.faults:
+            raise self.faults.pop()
         self.loaded.append(found.digest)
         return found.files.decode()
 
@@ -98,6 +102,21 @@ async def test_each_activation_is_served_and_a_rollback_is_not_loaded_again(stor
         await until_async("its row", lambda: told(store) == ("3", 3, "one", 7_000_000, 7_000_000, None, "50c5"))
     assert process.served == [(2, "two"), (3, "one")]
     assert process.loaded == ["two"]
+
+
+@pytest.mark.parametrize("fault", [OSError(12, "Cannot allocate memory"), ValueError("what nobody foresaw")])
+async def test_whatever_fails_it_goes_on_once_that_is_over(store: Store, process: Process, fault: Exception) -> None:
+    """As where no process can be begun, or a database is put back that has no row yet."""
+    activate(store, 1, "one")
+    process.following.begin(1, "one", "one")
+    process.faults.append(fault)
+    async with process.running():
+        activate(store, 2, "two")
+        await until_async("the fault to be heard", lambda: [each for each in process.said if each is not None])
+        assert await process.following.reached(2, soon())
+        await until_async("its end to be heard", lambda: process.said[-1] is None)
+    assert process.served == [(2, "two")]
+    assert [each for each in process.said if each is not None] == [in_words(fault)]
 
 
 async def test_what_is_served_at_first_is_since_the_start(store: Store, process: Process) -> None:
