@@ -192,7 +192,7 @@ def noting(problems: list[Problem]) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        problems += error.problems
+        problems += [each for each in error.problems if each not in problems]
 
 
 def check(config: Path, workers: int = 1, connect: bool = False) -> int:

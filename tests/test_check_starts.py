@@ -19,6 +19,7 @@ from gateway.storage.store import open_configured
 from tests import configured
 from tests.connectors import certificates
 from tests.ports import free_port
+from tests.stores import make_older
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +52,18 @@ def only(folder: Path, capsys: pytest.CaptureFixture[str], says: str, **changes:
     for command in ("check", "serve"):
         told = refused(folder, capsys, command, **changes)
         assert any(re.match(r"gateway\.yaml:\d+:\d+: ", each) and says in each for each in told), (command, told)
+
+
+@pytest.mark.parametrize("rules", ["files", "activated"])
+def test_a_store_of_a_version_before_is_named_once_with_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str], rules: str
+) -> None:
+    make_older(folder / "older.db", "0022")
+    for command in ("check", "serve"):
+        every = refused(folder, capsys, command, store="sqlite:///older.db", rules=rules)
+        (told,) = [each for each in every if "its tables are of step" in each]
+        assert re.match(r"gateway\.yaml:\d+:\d+: store: its tables are of step 0022, and this version needs ", told)
+        assert f"make a backup, and run `dutybound store migrate --config {folder}/gateway.yaml`" in told
 
 
 STORES = {

@@ -313,12 +313,16 @@ def _check_version(
     elif not found.known:
         raise refusal(file, found.newer())
     elif found.number < schema.LATEST:
-        raise refusal(
-            file,
-            f"its tables are of step {found.number}, and this version needs {schema.LATEST}; make a backup, and run"
-            f" `dutybound store migrate --config {file}` (with `--plan` it prints whether gateways have to be stopped)",
-        )
+        raise _of_before(found, file)
     unlock(store, key, file, new=make, without=without)
+
+
+def _of_before(found: schema.Version, file: str) -> ConfigurationError:
+    return refusal(
+        file,
+        f"its tables are of step {found.number}, and this version needs {schema.LATEST}; make a backup, and run"
+        f" `dutybound store migrate --config {file}` (with `--plan` it prints whether gateways have to be stopped)",
+    )
 
 
 def as_it_stands(url: str, file: str) -> SqliteStore | PostgresStore:
@@ -343,8 +347,11 @@ def open_to_read(url: str, file: str = "gateway.yaml", key: StoreKey | None = No
 
 def read_configured(settings: Settings) -> Store:
     """Open the store that `gateway.yaml` names to read from, as `open_to_read` does."""
+    file = str(settings.file)
     with placing(settings):
-        return open_to_read(settings.store, str(settings.file), settings.store_key)
+        if _url(settings.store, file).get_backend_name() == "sqlite":
+            return open_copy(sqlite_path(settings.store, file), settings.store_key, config=file)
+        return open_to_read(settings.store, file, settings.store_key)
 
 
 def not_made(path: Path) -> bool:
@@ -361,8 +368,8 @@ def not_made(path: Path) -> bool:
         store.close()
 
 
-def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False) -> SqliteStore:
-    """Open an existing SQLite store for reading only, as `open_to_read` does."""
+def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False, config: str = "") -> SqliteStore:
+    """Open an existing SQLite store for reading only, as `open_to_read` does; `config` names it, where any does."""
     try:
         if not path.is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -383,10 +390,10 @@ def open_copy(path: Path, key: StoreKey | None = None, *, without: bool = False)
         raise ConfigurationError([Problem(str(path), 0, 0, "", found.newer())])
     if found.number is None or found.number < schema.LATEST:
         older = (
-            f"its tables are of step {found.number}, and this version reads {schema.LATEST};"
-            " bring a copy of it there with `dutybound store migrate`"
+            f"its tables are of step {found.number}, and this version reads {schema.LATEST}; bring a copy of it there"
         )
-        raise ConfigurationError([Problem(str(path), 0, 0, "", older)])
+        copied = ConfigurationError([Problem(str(path), 0, 0, "", f"{older} with `dutybound store migrate`")])
+        raise _of_before(found, config) if config else copied
     with _closed_where_refused(store):
         unlock(store, key, str(path), without=without)
     return store

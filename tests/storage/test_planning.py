@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import create_engine
 
-import gateway.storage
 from gateway import cli
 from gateway.storage import schema
 from gateway.storage.migrations.planning import _step, plan
@@ -44,12 +41,7 @@ def test_what_changes_what_is_there_is_not_additive(statement: str) -> None:
 def test_the_command_prints_it_and_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = configured.write(tmp_path, store="sqlite:///older.db")
     older = tmp_path / "older.db"
-    older.touch(mode=0o600)
-    steps = Config()
-    steps.set_main_option("script_location", str(Path(gateway.storage.__file__).parent / "migrations"))
-    with create_engine(f"sqlite:///{older}").begin() as connection:
-        steps.attributes["connection"] = connection
-        command.upgrade(steps, "0022")
+    stores.make_older(older, "0022")
     assert cli.main(["store", "migrate", "--plan", "--config", str(config)]) == 0
     said = capsys.readouterr().out
     assert "are of step 0022" in said
