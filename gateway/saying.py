@@ -30,6 +30,20 @@ _SQLITE_MORE = {
     sqlite3.SQLITE_BUSY_RECOVERY: f"its log is not its own, or is being put right; if that lasts, {_STOP}, and {_FIX}",
 }
 """The same, where SQLite has more to report of it."""
+_NO_WRITES = "the database takes no writes: it is read-only, or a standby"
+_POSTGRESQL = {
+    "25006": _NO_WRITES,
+    "TargetServerAttributeNotMatched": _NO_WRITES,
+    "28000": "the database does not let this account in",
+    "28P01": "the database does not take this account's password",
+    "42501": "this account may not use all of the database; its role has to own it",
+    "53100": "the database's disk is full; make room there",
+    "53200": "the database's machine has no memory left",
+    "53300": "the database takes no more connections; see who has them, and how many it may have",
+    "57P01": "the database is being stopped, or somebody ended the session",
+    "57P03": "the database is being started or stopped",
+}
+"""What PostgreSQL reports by a code (its manual, appendix A), and its driver by a name."""
 _KINDS = {
     "ConnectTimeout": "no connection came in time",
     "PoolTimeout": "no connection was free in time",
@@ -102,6 +116,8 @@ def in_words(error: BaseException) -> str:
         return str(error)
     if isinstance(error, sqlite3.Error):
         return of_sqlite(error) or f"the database failed ({getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')})"
+    if reason := of_postgresql(error):
+        return reason
     if isinstance(error, ConnectionError) and error.strerror:
         return error.strerror
     for kind in type(error).__mro__:
@@ -120,3 +136,8 @@ def of_sqlite(error: sqlite3.Error) -> str:
     """What is wrong with a SQLite file, and what to do; nothing where it is the statement that is wrong."""
     code = getattr(error, "sqlite_errorcode", 0)
     return _SQLITE_MORE.get(code) or _SQLITE.get(code & 0xFF, "")
+
+
+def of_postgresql(error: BaseException) -> str:
+    """What is wrong with a PostgreSQL, and what to do; nothing where that is not known."""
+    return _POSTGRESQL.get(getattr(error, "sqlstate", None) or type(error).__name__, "")

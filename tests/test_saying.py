@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import httpx
 import msgspec
 import psycopg
@@ -53,6 +54,10 @@ def no_answer() -> None:
         httpx.get(f"http://127.0.0.1:{listening.getsockname()[1]}/secret", timeout=0.01, trust_env=False)
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 FAULTS: dict[str, tuple[Callable[[], object], str]] = {
     "a file": (lambda: Path("/nowhere/secret").read_bytes(), "No such file or directory"),
     "a port": (lambda: socket.create_connection(("127.0.0.1", free_port())), "Connection refused"),
@@ -68,6 +73,8 @@ FAULTS: dict[str, tuple[Callable[[], object], str]] = {
     "SQLite": (no_database, "the database failed (SQLITE_ERROR)"),
     "SQLAlchemy": (no_table, "the database failed (SQLITE_ERROR)"),
     "PostgreSQL": (lambda: psycopg.connect("host=/nowhere dbname=secret"), "cannot be reached"),
+    "PostgreSQL's disk": (lambda: _raise(psycopg.errors.DiskFull("secret")), "the database's disk is full; make room"),
+    "PostgreSQL's limit": (lambda: _raise(asyncpg.TooManyConnectionsError("secret")), "no more connections"),
     "Valkey": (lambda: valkey.Valkey(port=free_port()).ping(), "it cannot be reached"),
 }
 

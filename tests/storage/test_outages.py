@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 
@@ -118,6 +119,44 @@ async def test_a_commit_that_hangs_is_refused_in_time_and_its_session_ended(
     assert kept[:2] == [b"before", b"hangs"]
     assert sessions(own_server, place, "int4") == 1, "no ghost is left"
     assert size(ledger.store) == receipt.index + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [("53100", "the database's disk is full; make room there"), ("42501", "its role has to own it")]
+)
+async def test_why_the_server_takes_nothing_is_named_in_the_log(
+    own_server: Postgres, place: Place, code: str, why: str
+) -> None:
+    heard = list[str | None]()
+    store = place.open()
+    async with opened(store, retry=60.0, heard=lambda _name, said: heard.append(said)) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+        with own_server.connect(place.url.rpartition("/")[2]) as connection:
+            raising = f"BEGIN RAISE EXCEPTION 'a row: secret' USING ERRCODE = '{code}'; END"
+            connection.execute(f"CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $${raising}$$".encode())
+            connection.execute(b"CREATE TRIGGER fails BEFORE INSERT ON entry EXECUTE FUNCTION fails()")
+        with pytest.raises(LedgerUnavailable):
+            await ledger.append(b"refused", b"", AT, BY)
+    assert len(heard) == 1
+    assert re.search(why, heard[0] or "")
+    assert "secret" not in (heard[0] or "")
+
+
+async def test_one_that_takes_no_writes_any_more_is_named_in_the_log(own_server: Postgres, place: Place) -> None:
+    heard = list[str | None]()
+    async with opened(place.open(), retry=0.05, heard=lambda _name, said: heard.append(said)) as ledger:
+        await ledger.append(b"before", b"", AT, BY)
+        own_server.set("default_transaction_read_only", "on")
+        try:
+            with pytest.raises(LedgerUnavailable):
+                await ledger.append(b"refused", b"", AT, BY)
+            await until_async("a try to open the session again", lambda: len(heard) > 1)
+        finally:
+            own_server.set("default_transaction_read_only", "off")
+        await until_async("the ledger to be healthy", lambda: ledger.healthy)
+    said = {each for each in heard if each is not None}
+    assert said
+    assert all("the database takes no writes: it is read-only, or a standby" in each for each in said)
 
 
 async def test_a_session_lost_while_nobody_asks_is_noticed_and_opened_again(

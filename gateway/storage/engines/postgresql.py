@@ -31,7 +31,14 @@ from gateway.storage import statement as statements
 from gateway.storage.engines.address import dsn
 from gateway.storage.engines.postgresql_counts import PostgresCounts
 from gateway.storage.engines.postgresql_facts import PostgresFacts
-from gateway.storage.engines.postgresql_session import CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, connect, told
+from gateway.storage.engines.postgresql_session import (
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    SESSION,
+    connect,
+    told,
+    unavailable,
+)
 from gateway.storage.port import EntryFiles, Group, Guarded, Head, Rows, SubjectKey, Superseded
 from gateway.storage.sealing import columns
 from gateway.storage.sealing.vault import Vault
@@ -122,7 +129,7 @@ class PostgresStore:
         try:
             return PostgresReader(self.engine.raw_connection(), self)
         except (SQLAlchemyError, psycopg.Error) as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
 
     def facts(self) -> PostgresFacts:
         made = PostgresFacts(self.dsn, self.vault)
@@ -140,7 +147,7 @@ class PostgresStore:
             with self.engine.connect() as connection:
                 said: datetime.datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         except (SQLAlchemyError, psycopg.Error) as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         return said.astimezone(datetime.UTC)
 
     def renewed(self) -> None:
@@ -170,14 +177,14 @@ class PostgresReader:
             given = statement.given(self._vault, parameters)
             found = self._connection.execute(statement.psycopg, given).fetchall()
         except psycopg.Error as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         return statement.read(self._vault, found)
 
     def renew(self) -> None:
         try:
             self._connection.rollback()
         except psycopg.Error as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         self._begun = False
 
     def close(self) -> None:

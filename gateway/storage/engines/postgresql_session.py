@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import asyncpg
 
-from gateway.errors import StoreUnavailable
-from gateway.saying import in_words
+from gateway.errors import StoreHindered, StoreUnavailable
+from gateway.saying import in_words, of_postgresql
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 5
@@ -37,4 +37,11 @@ def told() -> Iterator[None]:
     except TimeoutError as error:
         raise StoreUnavailable("the database did not answer in time") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise StoreUnavailable((str(error).splitlines() or [in_words(error)])[0]) from error
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> StoreUnavailable:
+    """What either driver raised, in our own words where the server, its disk or a right is why."""
+    found = getattr(error, "orig", None) or error
+    reason = of_postgresql(found)
+    return StoreHindered(reason) if reason else StoreUnavailable((str(error).splitlines() or [in_words(error)])[0])
