@@ -34,7 +34,8 @@ from gateway.storage.subjects.acts import Act
 SIGNED_IN_WITHIN = 600.0
 """Seconds since the sign-in within which a consent can be granted."""
 SUBJECT_ACTS, SUBJECT_OBJECTIONS, OFFICIAL_ACTS, CLIENT_ACTS = 20, 10, 500, 50_000
-"""Acts a day."""
+COUNTER_ACTS = 100
+"""Acts a day; the last are an official's at a counter, for whomever it is: what is over them is entered."""
 
 _ALL = entries.Looked()
 
@@ -193,9 +194,11 @@ class Office:
         subject = party.subject
         # What others do for it at a counter leaves its own acts to itself: it can always revoke.
         whose = "subject" if party.proof is None else "at a counter"
-        own = Bound((whose, subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")
+        own = [Bound((whose, subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")]
+        if party.proof is not None and (official := party.actor.official) is not None:
+            own.append(Bound(("at a counter", party.actor.issuer, official), COUNTER_ACTS, "counter-acts"))
         touches: frozenset[Hashable] = frozenset([subject[1:]])
-        planned = self.planned(field, party.actor, subject[1:], arguments, touches, make, again, [own, *bounds])
+        planned = self.planned(field, party.actor, subject[1:], arguments, touches, make, again, [*own, *bounds])
         return planned._replace(of_subject=True)
 
     def planned(

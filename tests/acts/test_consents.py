@@ -11,6 +11,7 @@ import pytest
 
 from connectors.base import Subject
 from gateway.acts import inputs
+from gateway.acts import office as offices
 from gateway.acts.matters.clocks import Clocks
 from gateway.errors import Code, Refusal
 from gateway.inquiry.facts import FactsReader
@@ -309,6 +310,28 @@ async def test_what_a_counter_does_leaves_a_subjects_own_acts_to_it(desk: Desk) 
     over = {"dataset": "tax-awards", "optedOut": True}
     assert await desk.refused(counter, "setOptOut", **over, onBehalf=behalf) == Code.QUOTA_EXCEEDED
     await desk.ask(mine, "setOptOut", **over)
+
+
+async def test_an_official_at_a_counter_acts_for_so_many_a_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offices, "COUNTER_ACTS", 3)
+    clocks = Clocks(desk.office, lambda *_: None, lambda *_: None)
+    await clocks.turn()
+    counter, other = desk.official("tax", "t.counter", "counter"), desk.official("tax", "t.other", "counter")
+
+    def asked(who: Subject) -> dict[str, Any]:
+        behalf = {"subject": {"scheme": who.scheme, "value": who.value}, "proof": "identity card 4711"}
+        return {"dataset": "tax-awards", "optedOut": True, "onBehalf": behalf}
+
+    for _ in range(3):
+        await desk.ask(counter, "setOptOut", **asked(organisation()))
+    last = organisation()
+    assert await desk.refused(counter, "setOptOut", **asked(last)) == Code.QUOTA_EXCEEDED
+    await desk.ask(other, "setOptOut", **asked(last))
+    await desk.ask(desk.subject(organisation()), "setOptOut", dataset="tax-awards", optedOut=True)
+    desk.now += datetime.timedelta(hours=1)
+    await clocks.turn()
+    (told,) = [each for each in desk.acts() if each.what == "over-bounds"]
+    assert (told.outcome, told.requester.client, told.value) == ("counter-acts: 1", "tax-stewards", None)
 
 
 async def test_a_repeat_may_differ_in_how_it_was_sent(desk: Desk) -> None:
