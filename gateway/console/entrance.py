@@ -19,11 +19,12 @@ from starlette.routing import Route
 
 from gateway.config.oauth import PEOPLE
 from gateway.console import guarding
+from gateway.console.forms import own_form
 from gateway.console.guarding import COOKIE, SIGNING_IN
 from gateway.console.login import WITHIN, Begun, NotSignedIn, SignIn
 from gateway.console.sealing import Sealer
 from gateway.console.sessions import Kept, Session
-from gateway.console.visiting import Endpoint, Parts, away, framed, own_form, safely
+from gateway.console.visiting import Endpoint, Parts, away, framed, safely
 
 RETURN = "/login/return"
 """Where an issuer sends people back to; the address that it has to know of each client."""
@@ -130,7 +131,7 @@ class Entrance:
     async def _leave(self, request: Request) -> Response:
         session = await self._session(request)
         if session is not None:
-            if await own_form(self._parts, request, session) is None:
+            if await own_form(self._parts.origin, request, session) is None:
                 return await framed(self._parts, "refused.html", session, "", 403, request, why="form", quoted="")
             await self._parts.sessions.end(guarding.held(request.headers, COOKIE))
         response = away(self._parts.pages.url("/login"))

@@ -7,28 +7,27 @@ a form only where it is theirs, and tells each refusal of the API as a page.
 from __future__ import annotations
 
 import datetime
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
+import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.bounds import multipart
-from gateway.bounds.body import read
 from gateway.console import guarding
 from gateway.console.calling import Answered, Api, ApiRefused
+from gateway.console.forms import MOST_FORM, is_large, own_form
 from gateway.console.guarding import COOKIE, HEADERS
 from gateway.console.rendering import Pages
-from gateway.console.repeating import Turns, digest, done_before
-from gateway.console.sessions import Done, Kept, Session, Sessions
-from gateway.errors import BodyRefused
+from gateway.console.repeating import Turns, digest
+from gateway.console.sessions import Kept, Session, Sessions
 
-MOST_FORM, MOST_FIELDS = 64 * 1024, 400
-"""Bytes and fields that a form may have."""
-
+_ANSWERED = re.compile("[?&]answer=([^&]*)$")
+"""The last parameter of an address, which names the page by which a form was answered."""
 _RULES = (("console.proposals", "/console/proposals"), ("console.history", "/console/history"))
 _SOURCES = ("console.sources", "/console/sources")
 
@@ -94,7 +93,7 @@ class Parts:
     ) -> None:
         self.pages, self.sessions, self.api, self.now, self.origin = pages, sessions, api, now, origin
         self.defect, self.department = defect, department
-        self.turns = Turns()
+        self.turns = Turns(sessions, now)
 
 
 class Visit:
@@ -104,7 +103,7 @@ class Visit:
         self.parts, self.request, self.session = parts, request, session
         self.words = parts.pages.words
         self._form = form
-        self._sent = ""
+        self._said: dict[str, str] | None = None
 
     async def ask(self, document: str, **variables: Any) -> Answered:
         """What the API answers to this person; raises `ApiRefused`."""
@@ -153,26 +152,44 @@ class Visit:
     async def go(self, path: str, said: str, done: Answered, **words: str) -> Response:
         """Lead on to a page of ours, which shows what was `done` with its receipt: `said` names the text."""
         receipt = str((done.act or {}).get("receipt") or "")
-        self.session.said = {"text": said, "receipt": receipt, **words}
-        self.session.done = Done(self._sent, self.parts.now(), path, self.session.said)
-        return await self._led(path)
+        self._said = {"text": said, "receipt": receipt, **words}
+        return away(self.parts.pages.url(path))
 
     async def once(self, room: Room) -> Response:
-        """The answer to a form; where the same was sent just before, the page that it led to."""
-        word = guarding.held(self.request.headers, COOKIE)
-        self._sent = digest(str(self.request.url), self._form)
-        async with self.parts.turns.of(word, self._sent) as waited:
-            if waited:  # what the one before did stands in the session
-                self.session = await self.parts.sessions.found(word) or self.session
-            before = done_before(self.session, self._sent, self.parts.now())
-            if before is None:
-                return await _answered(self, room)
-            self.session.said = before.said
-            return await self._led(before.place)
+        """The answer to a form, as a place that it leads to; where the same was sent just before, where that led."""
+        sessions, word = self.parts.sessions, guarding.held(self.request.headers, COOKIE)
+        sent = digest(str(self.request.url), self._form)
+        before = await self.parts.turns.begin(word, sent)
+        if before is not None:
+            if (said := before.said) is not None:
+                await sessions.amend(word, lambda session: session.tell(said))
+            return away(before.place)
+        self.session.kept, answer = None, None
+        try:
+            answer = await self._apart(word, await _answered(self, room))
+        finally:
+            await sessions.amend(word, lambda session: self._note(session, sent, answer))
+        return answer
 
-    async def _led(self, path: str) -> Response:
-        await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
-        return away(self.parts.pages.url(path))
+    async def _apart(self, word: str, answer: Response) -> Response:
+        """A page that answers a form, at an address of its own: nobody who comes back to it has to send again."""
+        page = _back(self.parts, self.request)
+        if not isinstance(answer, HTMLResponse) or not guarding.room(page, ""):
+            return answer
+        self.session.kept = self.session.kept or self.form(page)
+        name = secrets.token_hex(16)
+        held = msgspec.json.encode((answer.status_code, bytes(answer.body).decode()))
+        await self.parts.sessions.hold(word, name, held)
+        return away(self.parts.pages.url(f"{page}{'&' if '?' in page else '?'}answer={name}"))
+
+    def _note(self, session: Session, sent: str, answer: Response | None) -> None:
+        """Note what came of a form: where it led, what was done, and what was typed until that is entered."""
+        place = "" if answer is None else answer.headers.get("location", "")
+        self.parts.turns.end(session, sent, place, self._said)
+        if place:
+            session.kept = self.session.kept
+        if self._said is not None:
+            session.tell(self._said)
 
     async def missing(self, back: str, text: str = "refused.MATTER_NOT_FOUND") -> Response:
         """There is nothing here that is theirs to see; `text` names what is shown about that."""
@@ -185,7 +202,6 @@ class Visit:
         """Ask them to show again who they are, and come back, to what they typed where they sent a form."""
         if self.request.method == "POST":
             self.session.kept = self.form(next_)
-            await self.parts.sessions.keep(guarding.held(self.request.headers, COOKIE), self.session)
         hint = quote(self.session.subject)
         way = f"/login/{quote(self.session.login)}?fresh=1&login_hint={hint}&next={quote(next_)}"
         return await self.page("again.html", status=403, way=self.parts.pages.url(way))
@@ -193,7 +209,7 @@ class Visit:
     def form(self, path: str) -> Kept | None:
         """What was typed, for the page at a path; None of a button alone."""
         typed = {name: value for name, value in self._form.items() if name != "csrf"}
-        return Kept(path.partition("?")[0], typed) if typed else None
+        return Kept(path, typed, self.parts.now()) if typed else None
 
 
 Room = Callable[[Visit], Awaitable[Response]]
@@ -209,19 +225,16 @@ async def framed(
     parts: Parts, template: str, session: Session | None, room: str, status: int, request: Request, **values: Any
 ) -> Response:
     """A page in its frame. What the session had to show once is shown here."""
-    said = session.said if session is not None else None
-    if session is not None and said is not None:
-        session.said = None
-        await parts.sessions.keep(guarding.held(request.headers, COOKIE), session)
+    told = [*getattr(request.state, "told", ()), *values.pop("told", ())]
+    if session is not None and session.told:
+        word = guarding.held(request.headers, COOKIE)
+        told += await parts.sessions.amend(word, Session.tells) or []
     rooms = [] if session is None else list(dict.fromkeys(each for role in session.roles for each in ROOMS[role]))
-    told = None if said is None else parts.pages.words(said["text"], **said)
-    receipt = "" if said is None else said.get("receipt", "")
     frame = {
         "session": session,
         "rooms": rooms,
         "room": room,
-        "told": told,
-        "receipt": receipt,
+        "told": [(parts.pages.words(each["text"], **each), each.get("receipt", "")) for each in told],
         "waits": 0,
         "wrong": [],
         "turning_down": ("", ""),
@@ -262,9 +275,9 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
             return await framed(parts, "refused.html", session, "", 403, request, why="role", quoted="")
         form: Mapping[str, list[str]] = {}
         if request.method not in ("GET", "HEAD"):
-            found = await own_form(parts, request, session, most)
+            found = await own_form(parts.origin, request, session, most)
             if found is None:
-                large = _is_large(request, most)
+                large = is_large(request, most)
                 told, code = ("large", 413) if large else ("form", 403)
                 back, typed = _back(parts, request), getattr(request.state, "typed", {})
                 return await framed(
@@ -272,12 +285,27 @@ def entered(parts: Parts, roles: str | Collection[str], room: Room, most: int = 
                     written=(typed.get("reason") or [""])[0],
                 )  # fmt: skip
             form = found
-        elif session.kept is not None and session.kept.path == _path(parts, request):
-            form, session.kept, session.said = session.kept.fields, None, session.said or {"text": "again.kept"}
+        elif (named := _ANSWERED.search(str(request.url))) is not None:
+            return await _shown(parts, request, word, named[1])
+        else:
+            if session.told:
+                session = await parts.turns.settled(word, session)
+            if (typed := session.typed_at(_back(parts, request), parts.now())) is not None:
+                form, request.state.told = typed, [{"text": "again.kept"}]
         visit = Visit(parts, request, session, form)
-        return await (_answered(visit, room) if request.method in ("GET", "HEAD") else visit.once(room))
+        by_form = request.method == "POST" and request.headers.get("accept") != "application/json"
+        return await (visit.once(room) if by_form else _answered(visit, room))
 
     return safely(parts, route)
+
+
+async def _shown(parts: Parts, request: Request, word: str, name: str) -> Response:
+    """The page by which a form was answered, once; whoever comes back to it gets its form, with what they wrote."""
+    held = await parts.sessions.shown(word, name)
+    if held is None:
+        return away(parts.pages.url(_back(parts, request)))
+    status, page = msgspec.json.decode(held, type=tuple[int, str])
+    return HTMLResponse(page, status, headers=dict(HEADERS))
 
 
 async def _answered(visit: Visit, room: Room) -> Response:
@@ -286,39 +314,6 @@ async def _answered(visit: Visit, room: Room) -> Response:
         return await room(visit)
     except ApiRefused as refused:
         return await _refused(visit, refused)
-
-
-async def own_form(
-    parts: Parts, request: Request, session: Session, most: int = MOST_FORM
-) -> Mapping[str, list[str]] | None:
-    """The fields of a form that this session's own page sent; None for every other."""
-    if not guarding.is_own(request.headers, parts.origin):
-        return None
-    fields = await read_form(request, most)
-    given = {name: values[0] for name, values in (fields or {}).items()}
-    request.state.typed = fields or {}
-    return fields if fields is not None and guarding.is_theirs(session, given) else None
-
-
-def _is_large(request: Request, most: int) -> bool:
-    """Whether a form says that it has more than `most` bytes."""
-    length = request.headers.get("content-length", "")
-    return length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > most)
-
-
-async def read_form(request: Request, most: int = MOST_FORM) -> dict[str, list[str]] | None:
-    """The fields of a form; None where it is none, or too large. A file that was chosen is a field of its text."""
-    kind = request.headers.get("content-type", "")
-    media = kind.partition(";")[0].strip().lower()
-    if media not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        return None
-    try:
-        body = await read(request, most)
-        if media == "multipart/form-data":
-            return multipart.fields(kind, body, MOST_FIELDS)
-        return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except (BodyRefused, ValueError):
-        return None
 
 
 async def _refused(visit: Visit, refused: ApiRefused) -> Response:
@@ -351,26 +346,21 @@ def why(visit: Visit, refused: ApiRefused) -> Any:
 async def _held(parts: Parts, request: Request, word: str, most: int) -> None:
     """Hold the form that was sent when the session was over already, until the same person signs in again."""
     over = await parts.sessions.closed(word) if word and request.method == "POST" else None
-    form = None if over is None else await own_form(parts, request, over, most)
+    form = None if over is None else await own_form(parts.origin, request, over, most)
     if over is not None and form is not None:
         visit = Visit(parts, request, over, form)
         await parts.sessions.close(word, over, visit.form(_back(visit.parts, visit.request)))
 
 
-def _path(parts: Parts, request: Request) -> str:
-    return request.url.path.removeprefix(parts.pages.base)
-
-
 def _here(request: Request) -> str:
-    """The page that was asked for, or the one whose form was sent."""
-    if request.method in ("GET", "HEAD"):
-        query = request.url.query
-        return guarding.local_path(request.url.path + (f"?{query}" if query else ""), "/")
+    """The page that was asked for, or the one whose form was sent; of one that answers a form, that form's."""
     try:
-        sent_from = urlsplit(request.headers.get("referer", ""))
+        asked = request.method in ("GET", "HEAD")
+        page = urlsplit(str(request.url) if asked else request.headers.get("referer", ""))
     except ValueError:  # such as of an address with half a bracket
         return "/"
-    return guarding.local_path(sent_from.path + (f"?{sent_from.query}" if sent_from.query else ""), "/")
+    path = page.path + (f"?{page.query}" if page.query else "")
+    return guarding.local_path(_ANSWERED.sub("", path), "/")
 
 
 def _back(parts: Parts, request: Request) -> str:

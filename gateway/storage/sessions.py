@@ -55,6 +55,14 @@ def change(engine: Engine, id_: bytes, sealed: bytes, seen: int, ends: int | Non
         connection.execute(update(console_session).where(console_session.c.id == id_).values(**values))
 
 
+def swap(engine: Engine, id_: bytes, before: bytes, sealed: bytes, seen: int) -> bool:
+    """Keep what a session has now where it still had what was there `before`; gives whether it had."""
+    with engine.begin() as connection:
+        same = (console_session.c.id == id_) & (console_session.c.sealed == before)
+        values = {"sealed": sealed, "seen": seen}
+        return connection.execute(update(console_session).where(same).values(**values)).rowcount == 1
+
+
 def remove(engine: Engine, id_: bytes) -> None:
     """End one."""
     with engine.begin() as connection:

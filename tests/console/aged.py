@@ -45,10 +45,8 @@ def _changed(world: World, visitor: Visitor, change: Callable[[Session], None], 
     sessions, word = Sessions(lambda: engine, [secret], time.time), visitor.cookies[COOKIE]
 
     async def changed() -> None:
-        session = await sessions.found(word)
-        assert session is not None
-        change(session)
-        await sessions.keep(word, session)
+        assert await sessions.found(word) is not None
+        await sessions.amend(word, change)
         if ends is not None:
             with engine.begin() as connection:
                 row = rows.console_session

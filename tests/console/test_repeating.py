@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
-from gateway.console.repeating import AGAIN, Turns, digest, done_before
-from gateway.console.sessions import Done
+from gateway.console.repeating import AGAIN, SETTLES, WAITED, Turns, digest
+from gateway.console.sessions import Sent, Session, Sessions, T
 from tests.conftest import World
 from tests.console.proposing import amount, proposed
 from tests.console.test_journey import other
-from tests.console.test_sessions import session
+from tests.console.test_sessions import SECRET, Clock, Place, bare, clock, place, server, session, sessions, store
 from tests.console.visitor import Visitor
+
+__all__ = ["Place", "bare", "clock", "place", "server", "sessions", "store"]
 
 RECORD = {"dataset": "income-statements", "record": "IS-P00000-2"}
 
@@ -69,40 +73,99 @@ def test_a_proposal_that_is_refused_twice_reads_as_refused(world: World) -> None
     assert "The proposal was refused. It was entered." in officer.get(one).text
 
 
-def test_a_form_is_the_same_for_some_seconds_only() -> None:
+def test_three_acts_at_once_show_three_receipts(visitor: Visitor) -> None:
+    page = visitor.sign_in("other-subject")
+    kinds = re.findall(r'href="/my/object\?dataset=([a-z-]+)">', page.text)[:3]
+    page = visitor.get(f"/my/object?dataset={kinds[0]}")
+    forms = [{"dataset": kind, "reason": "A record is missing."} for kind in kinds]
+    with ThreadPoolExecutor(3) as threads:
+        answers = list(threads.map(lambda form: visitor.post("/my/object", form, page), forms))
+    assert [each.headers.get("location") for each in answers] == ["/my/matters"] * 3
+    after = visitor.get("/my/matters")
+    assert after.text.count("Your objection was entered.") == 3
+    assert len(set(re.findall(r"<pre [^>]*>([^<]+)</pre>", after.text))) == 3
+    assert "Your objection was entered." not in visitor.get("/my/matters").text
+    for way in set(re.findall(r'action="(/my/matters/[0-9a-f]+/withdraw)"', after.text)):
+        visitor.post(way, {}, after)
+
+
+def test_forms_differ_by_where_they_are_sent_and_by_every_field() -> None:
     sent = digest("/my/keeping", {"out": ["yes"], "dataset": ["volunteering"]})
     assert digest("/my/keeping", {"dataset": ["volunteering"], "out": ["yes"]}) == sent
     assert digest("/my/keeping", {"dataset": ["volunteering"], "out": ["no"]}) != sent
     assert digest("/my/other", {"dataset": ["volunteering"], "out": ["yes"]}) != sent
-    done = Done(sent, 1000.0, "/my/keeping", {"text": "done.kept"})
-    assert done_before(session(done=done), sent, 1000.0 + AGAIN) == done
-    assert done_before(session(done=done), sent, 1001.0 + AGAIN) is None
-    assert done_before(session(done=done), "another", 1000.0) is None
-    assert done_before(session(), sent, 1000.0) is None
 
 
-async def test_the_same_form_waits_and_no_other_does() -> None:
-    turns, order = Turns(), list[tuple[str, bool]]()
+SAID = {"text": "done.kept", "receipt": "r"}
 
-    async def send(word: str, sent: str, then: Callable[[], Any]) -> None:
-        async with turns.of(word, sent) as waited:
-            order.append((word + sent, waited))
-            await then()
 
-    begun, end = asyncio.Event(), asyncio.Event()
+async def test_a_form_is_the_same_for_some_seconds_only(sessions: Sessions, clock: Clock) -> None:
+    word, turns = await sessions.begin(session(), None), Turns(sessions, clock)
+    assert await turns.begin(word, "a") is None
+    await sessions.amend(word, lambda one: turns.end(one, "a", "/my/keeping", SAID))
+    clock.now += AGAIN
+    assert await turns.begin(word, "a") == Sent("a", 1000.0, "/my/keeping", SAID)
+    assert await turns.begin(word, "b") is None
+    clock.now += 1
+    assert await turns.begin(word, "a") is None
 
-    async def hold() -> None:
-        begun.set()
-        await end.wait()
 
-    first = asyncio.create_task(send("a", "1", hold))
-    await begun.wait()
-    second = asyncio.create_task(send("a", "1", end.wait))
-    await asyncio.sleep(0)
-    for word, sent in (("a", "2"), ("b", "1")):
-        await asyncio.wait_for(send(word, sent, lambda: asyncio.sleep(0)), 5)
-    assert order == [("a1", False), ("a2", False), ("b1", False)]
-    end.set()
-    await asyncio.gather(first, second)
-    assert order[-1] == ("a1", True)
-    assert not turns._locks
+async def test_a_form_that_was_refused_is_meant_anew(sessions: Sessions, clock: Clock) -> None:
+    word, turns = await sessions.begin(session(), None), Turns(sessions, clock)
+    for led in ("/my/object?answer=1", ""):  # a page of its own, and an answer that cannot be kept
+        assert await turns.begin(word, "a") is None
+        await sessions.amend(word, lambda one, led=led: turns.end(one, "a", led, None))
+    assert await turns.begin(word, "a") is None
+
+
+class Met(Sessions):
+    """Sessions that know when one was looked at."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.looked = asyncio.Event()
+
+    async def amend(self, cookie: str, change: Callable[[Session], T]) -> T | None:
+        found = await super().amend(cookie, change)
+        self.looked.set()
+        return found
+
+
+@pytest.mark.parametrize("said", [SAID, None])
+async def test_the_same_form_waits_for_another_process_and_no_other_does(
+    sessions: Sessions, clock: Clock, said: dict[str, str] | None
+) -> None:
+    word, another = await sessions.begin(session(), None), await sessions.begin(session(), None)
+    one, other = Turns(sessions, clock), Turns(Sessions(sessions._engine, [SECRET], clock), clock)
+    assert await one.begin(word, "a") is None
+    met = Met(sessions._engine, [SECRET], clock)
+    second = asyncio.create_task(Turns(met, clock).begin(word, "a"))
+    await asyncio.wait_for(met.looked.wait(), 5)
+    for whose, form in ((word, "b"), (another, "a")):
+        assert await asyncio.wait_for(other.begin(whose, form), 5) is None
+    assert not second.done()
+    await sessions.amend(word, lambda session: one.end(session, "a", "/my/", said))
+    assert await asyncio.wait_for(second, 5) == Sent("a", 1000.0, "/my/", said)
+
+
+async def test_a_form_is_taken_up_where_the_process_that_had_it_ended(sessions: Sessions, clock: Clock) -> None:
+    word, turns = await sessions.begin(session(), None), Turns(sessions, clock)
+    assert await turns.begin(word, "a") is None
+    second = asyncio.create_task(turns.begin(word, "a"))
+    clock.now += WAITED + 1
+    assert await asyncio.wait_for(second, 5) is None
+
+
+async def test_a_page_that_shows_what_was_done_waits_for_the_other_forms(sessions: Sessions, clock: Clock) -> None:
+    word, turns = await sessions.begin(session(), None), Turns(sessions, clock)
+    for form in ("a", "b"):
+        await turns.begin(word, form)
+    await sessions.amend(word, lambda one: turns.end(one, "a", "/my/", None))
+    found = await sessions.found(word)
+    assert found is not None
+    waiting = asyncio.create_task(turns.settled(word, found))
+    await sessions.amend(word, lambda one: turns.end(one, "b", "/my/other", SAID))
+    assert [each.place for each in (await asyncio.wait_for(waiting, 5)).sent] == ["/my/", "/my/other"]
+    await turns.begin(word, "c")
+    clock.now += SETTLES + 1
+    assert (await asyncio.wait_for(turns.settled(word, await sessions.found(word) or found), 5)).sent[-1].form == "c"

@@ -156,7 +156,8 @@ def test_what_was_typed_is_there_after_showing_again_who_one_is(
     assert "What you wrote is still here." in back.text
     shown = Form(back.text).values
     assert (shown["verdict"], shown["reason"]) == (["PROPER"], ["They <had> to ask.\nTwice."])
-    assert Form(visitor.get(path).text).values["reason"] == [""]  # it is shown once
+    assert visitor.post(path, {**given, "reason": TURNED}, back).status_code == 422
+    assert Form(visitor.get(path).text).values["reason"] == [TURNED]  # the last that was sent
 
     officer_ = other(visitor, "second-officer")
     path = f"/console/proposals/{filed['proposal']}/approve"
@@ -199,7 +200,34 @@ def test_what_was_typed_is_there_when_the_session_was_over(world: World, visitor
     visitor.sign_in("subject")
     shown = Form(visitor.get(PLACE).text).values
     assert {name: shown[name] for name in given} == {name: [value] for name, value in given.items()}
-    assert Form(visitor.get(PLACE).text).values["reason"] == [""]
+    other_place = PLACE.replace("IS-P00000-1", "IS-P00000-2")
+    assert Form(visitor.get(other_place).text).values["reason"] == [""]  # another record's
+
+
+def test_the_page_that_answers_a_form_is_shown_once_and_to_nobody_else(visitor: Visitor) -> None:
+    visitor.sign_in("subject")
+    form, given = visitor.get(PLACE), {**ABOUT, "reason": TURNED}
+    headers = {"origin": visitor.gateway, "referer": str(form.request.url)}
+    csrf = Form(form.text).values["csrf"][0]
+    place = visitor.send("POST", "/my/object", data={**given, "csrf": csrf}, headers=headers).headers["location"]
+    assert place.startswith(f"{PLACE}&answer=")
+    stranger = other(visitor, "other-subject")
+    assert TURNED not in stranger.get(place).text
+    steward_ = other(visitor, "steward")
+    assert steward_.send("GET", place).status_code == 403
+    page = visitor.send("GET", place)
+    assert (page.status_code, page.headers["cache-control"]) == (422, "no-store")
+    came_back(page, given)
+    back = visitor.send("GET", place)
+    assert back.headers["location"] == PLACE
+    assert Form(visitor.get(PLACE).text).values["reason"] == [TURNED]
+    assert visitor.get(f"{PLACE}&answer=x&answer={'y' * 400}").status_code == 200
+    assert visitor.get(f"{PLACE}&answer=x&after=y").status_code == 200  # it is none
+    visitor.post("/logout", {}, form)
+    assert unquote(visitor.send("GET", place).headers["location"]) == f"/login?next={PLACE}"
+    for unnamed in ({"referer": ""}, {"referer": f"{visitor.gateway}/login"}):  # it belongs to no page: told at once
+        visitor.sign_in("subject")
+        assert visitor.post("/my/object", given, visitor.get(PLACE), **unnamed).status_code == 422
 
 
 def test_a_form_is_held_for_the_same_person_and_from_our_own_page_alone(world: World, visitor: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.console.sealing import Sealer
-from gateway.console.sessions import IDLE, LONGEST, Session, Sessions
+from gateway.console.sessions import HELD, IDLE, LONGEST, SHOWN, Kept, Session, Sessions
 from gateway.console.watching import suspensions
 from gateway.storage.port import Store
 from gateway.storage.sessions import console_session
@@ -99,8 +100,46 @@ async def test_a_new_one_ends_the_one_before(sessions: Sessions) -> None:
     assert (await sessions.found(second) or session()).name == "Edda"
     await sessions.end(second)
     assert await sessions.found(second) is None
-    await sessions.keep(second, session())  # a page that was still being made brings nothing back
+    # A page that was still being made brings nothing back.
+    assert await sessions.amend(second, lambda one: one.tell({"text": "done.kept"})) is None
     assert await sessions.found(second) is None
+
+
+async def test_what_requests_change_at_once_is_all_kept(sessions: Sessions) -> None:
+    word = await sessions.begin(session(), None)
+    said = [{"text": "done.kept", "receipt": str(number)} for number in range(5)]
+    await asyncio.gather(*(sessions.amend(word, lambda one, each=each: one.tell(each)) for each in said))
+    found = await sessions.found(word)
+    assert found is not None
+    assert sorted(found.told, key=lambda each: each["receipt"]) == said
+    assert await sessions.amend(word, Session.tells) == found.told
+    assert await sessions.amend(word, Session.tells) == []
+
+
+async def test_a_page_is_held_for_its_session_and_shown_once(sessions: Sessions, clock: Clock) -> None:
+    one, other = await sessions.begin(session(), None), await sessions.begin(session(name="Edda"), None)
+    await sessions.hold(one, "a", b"<p>Runa's")
+    with sessions._engine().connect() as connection:
+        assert not [row for row in connection.execute(select(console_session)).all() if b"Runa" in row.sealed]
+    assert await sessions.shown(other, "a") is None
+    assert await sessions.shown(one, "b") is None
+    assert await sessions.shown(one, "a") == b"<p>Runa's"
+    assert await sessions.shown(one, "a") is None
+    await sessions.hold(one, "c", b"late")
+    clock.now += SHOWN
+    assert await sessions.shown(one, "c") is None
+    await sessions.hold(one, "d", b"never asked for")
+    clock.now += SHOWN
+    await sessions.hold(one, "e", b"another")
+    with sessions._engine().connect() as connection:
+        assert len(connection.execute(select(console_session.c.id)).all()) == 3  # two sessions and the last page
+
+
+def test_what_was_typed_is_held_for_its_page_and_for_a_while() -> None:
+    of = session(kept=Kept("/my/object?access=a", {"reason": ["Mine."]}, 1000.0))
+    assert of.typed_at("/my/object?access=a", 1000.0 + HELD) == {"reason": ["Mine."]}
+    assert of.typed_at("/my/object?access=b", 1000.0) is None
+    assert of.typed_at("/my/object?access=a", 1001.0 + HELD) is None
 
 
 async def test_those_that_are_over_are_let_go(sessions: Sessions, clock: Clock) -> None:

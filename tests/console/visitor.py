@@ -53,4 +53,8 @@ class Visitor:
         hidden = {unescape(name): unescape(value) for name, value in _INPUT.findall(page.text)}
         given = {"csrf": hidden["csrf"], **form}
         origin = {"origin": self.gateway, "referer": str(page.request.url)}
-        return self.send("POST", path, data=given, headers={**origin, **headers})
+        return self.answer(self.send("POST", path, data=given, headers={**origin, **headers}))
+
+    def answer(self, led: httpx.Response) -> httpx.Response:
+        """The page by which a form was answered, where it has one; where it leads to otherwise, unasked."""
+        return self.send("GET", led.headers["location"]) if "answer=" in led.headers.get("location", "") else led

@@ -116,6 +116,8 @@ def _keep(request: httpx.Request, answer: httpx.Response) -> None:
         body = request.content.decode("utf-8", "replace")
     except httpx.RequestNotRead:
         body = ""
+    if "answer=" in answer.headers.get("location", ""):  # the page of a form has what was written in it
+        shown.update(named(urllib.parse.unquote_plus(body)))
     given = [urllib.parse.unquote(str(request.url)), *request.headers.values(), body]
     refused(" ".join([*given, *shown] if page else given), answer.status_code, content)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from gateway.console.drafting import drafts, editing, granting, purposing, simulating, trying
+from gateway.console.forms import MOST_FORM
 from gateway.console.returning import returned
-from gateway.console.visiting import MOST_FORM, Parts, entered
+from gateway.console.visiting import Parts, entered
 
 MOST_TEXT = 3 * 1024 * 1024 + MOST_FORM
 """Bytes of a form with a file, in which a byte can take three."""

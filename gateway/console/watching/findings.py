@@ -95,7 +95,7 @@ async def open_(visit: Visit) -> Response:
     opened = done.data["openFinding"]
     return await visit.page(
         "watching/opened.html", _room(opened["finding"]), finding=opened["finding"], inquiries=opened["inquiries"],
-        reason=reason, receipt=str((done.act or {}).get("receipt") or ""), told=visit.words("done.opened"),
+        reason=reason, told=[{"text": "done.opened", "receipt": str((done.act or {}).get("receipt") or "")}],
     )  # fmt: skip
 
 

@@ -56,8 +56,8 @@ async def open_(visit: Visit) -> Response:
             raise
         return await choice(visit, [said])
     act = found.get("act") or {}
-    told, receipt = visit.words("done.inquiry_opened"), str(act.get("receipt") or "")
-    return await _shown(visit, found, "console.inquiries", told=told, receipt=receipt)
+    told = {"text": "done.inquiry_opened", "receipt": str(act.get("receipt") or "")}
+    return await _shown(visit, found, "console.inquiries", told=[told])
 
 
 async def asking(visit: Visit) -> Response:
