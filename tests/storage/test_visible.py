@@ -39,12 +39,15 @@ def turned(store: Store, times: int) -> None:
     projector.close()
 
 
-def walked(reader: Reader, subject: tuple[str, str], now: datetime.datetime, first: int) -> list[str]:
+def walked(
+    reader: Reader, subject: tuple[str, str], now: datetime.datetime, first: int, *, newest: bool = False
+) -> list[str]:
     found: list[str] = []
     after: visible.Cursor | None = visible.BEGIN
     while after is not None:
-        page = visible.shown_to(reader, *subject, micros(now), visible.Cursor.read(after.text), first)
-        assert page.until == micros(now)
+        given = visible.Cursor.read(after.text)
+        page = visible.shown_to(reader, *subject, micros(now), given, first, newest=newest)
+        assert page.until == micros(now) - (visible.SETTLED if newest else 0)
         found += [look.told.id for look in page.looks]
         after = page.next
     return found
@@ -67,12 +70,34 @@ async def test_each_store_shows_the_same_however_far_it_is_projected(store: Stor
                         there = [f"inquiry-{n}" for at, n, named in sorted(model) if at <= now and place in named]
                         sizes = (1, 4, 50) if seconds == MIDDLE else (4,)
                         assert [walked(reader, subject, now, first) for first in sizes] == [there] * len(sizes)
+                        back = [walked(reader, subject, now, first, newest=True) for first in sizes]
+                        assert back == [there[::-1]] * len(sizes)
                         ends = [at for at, n, named in model if n % 4 == 0 and place in named and at > now]
                         last = visible.secret_until(reader, *subject, micros(now))
                         assert last == (micros(max(ends)) if ends else None)
                         for at, n, named in model if seconds == MIDDLE else ():
                             look = visible.found_by(reader, *subject, f"inquiry-{n}", micros(now))
                             assert (look is not None) is (place in named and at <= now)
+
+
+async def test_what_is_shown_meanwhile_is_given_to_no_page_behind(store: Store) -> None:
+    """Who reads from the newest on meets nothing twice; what comes, or is secret no more, is on a new first page."""
+    async with opened(store) as ledger:
+        for number in range(6):
+            await enter(ledger, number, Asked(), secret=number == 1)
+        turned(store, 10)
+        now = AT + datetime.timedelta(seconds=10)
+        with contextlib.closing(store.reader()) as reader:
+            page = visible.shown_to(reader, *SUBJECTS[0], micros(now), first=2, newest=True)
+            assert [look.told.id for look in page.looks] == ["inquiry-5", "inquiry-4"]
+        await enter(ledger, 20, Asked(), secret=False)
+        later = micros(AT + SECRET + datetime.timedelta(seconds=2))
+        with contextlib.closing(store.reader()) as reader:
+            assert page.next is not None
+            behind = visible.shown_to(reader, *SUBJECTS[0], later, page.next, newest=True)
+            assert [look.told.id for look in behind.looks] == ["inquiry-3", "inquiry-2", "inquiry-0"]
+            first = visible.shown_to(reader, *SUBJECTS[0], later, first=2, newest=True)
+            assert [look.told.id for look in first.looks] == ["inquiry-1", "inquiry-20"]
 
 
 async def test_rows_that_count_for_nothing_are_not_read(store: Store) -> None:

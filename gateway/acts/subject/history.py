@@ -73,10 +73,15 @@ def cursor(after: object) -> Cursor:
 
 
 def page(
-    reader: Reader, policies: Policies, subject: Subject, now: datetime.datetime, after: Cursor, first: int
+    reader: Reader, policies: Policies, subject: Subject, now: datetime.datetime, asked: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`AccessHistory`."""
-    found = visible.shown_to(reader, *subject, micros(now), after, first)
+    """`AccessHistory`, as its arguments ask for it; raises `Refusal` for a cursor that is none."""
+    if (id_ := asked.get("id")) is not None:
+        look = visible.found_by(reader, *subject, id_, micros(now))
+        found = visible.Page([] if look is None else [look], None, micros(now))
+    else:
+        after, first = cursor(asked.get("after")), asked.get("first", 50)
+        found = visible.shown_to(reader, *subject, micros(now), after, first, newest=bool(asked.get("newest")))
     return {
         "items": [access(look, policies, subject) for look in found.looks],
         "next": None if found.next is None else found.next.text,

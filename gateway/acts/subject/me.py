@@ -33,7 +33,6 @@ from gateway.inquiry.disclose import Entry
 from gateway.inquiry.journey import Got, Journey, Outdated, Telling
 from gateway.inquiry.render import Rendered
 from gateway.inquiry.types import Answer, Decision, Declaration, Requester, Selected
-from gateway.ledger.projections.visible import Cursor
 from gateway.rules.model import PORTAL, Policies
 
 SUBJECT_ACCESS = "SUBJECT_ACCESS"
@@ -56,12 +55,12 @@ class Me:
         policies = serving.rules.policies
         subject = self._oneself(requester, policies)
         asked = called.selected
-        after = history.cursor(asked.get("accessHistory", {}).get("after"))
+        history.cursor(asked.get("accessHistory", {}).get("after"))  # one that is none is refused at once
         declaration = Declaration(SUBJECT_ACCESS)
         entry = Entry(secrets.token_hex(16), requester, serving.rules.digest, declaration, (subject,))
 
         async def told(_decision: Decision, got: Got, _others: Mapping[str, Any] | None) -> Rendered:
-            make = functools.partial(self._value, policies, asked, subject, after, journey.now(), got)
+            make = functools.partial(self._value, policies, asked, subject, journey.now(), got)
             return Rendered(await called.render(await journey.shares.do(requester.who, make)), [], ())
 
         telling = Telling(
@@ -95,7 +94,7 @@ class Me:
         return self._selected[key]
 
     def _value(
-        self, policies: Policies, asked: Mapping[str, Mapping[str, Any]], subject: Subject, after: Cursor,
+        self, policies: Policies, asked: Mapping[str, Mapping[str, Any]], subject: Subject,
         now: datetime.datetime, got: Got,
     ) -> dict[str, Any]:  # fmt: skip
         """`Me`, as far as it is asked for. Blocks."""
@@ -103,9 +102,8 @@ class Me:
         value: dict[str, Any] = {"scheme": subject.scheme, "value": subject.value}
         try:
             if "accessHistory" in asked:
-                first = asked["accessHistory"].get("first", 50)
                 with contextlib.closing(store.reader()) as reader:
-                    value["accessHistory"] = history.page(reader, policies, subject[1:], now, after, first)
+                    value["accessHistory"] = history.page(reader, policies, subject[1:], now, asked["accessHistory"])
             value |= own.of_subject(office, subject, asked.keys(), now)
             if "datasets" in asked:
                 changes = own.changes(office, subject)

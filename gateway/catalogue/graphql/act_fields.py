@@ -87,7 +87,14 @@ def _me(scheme: Any) -> Any:
         "optOuts": (list[acts.OptOut], "The datasets whose favourable information you may keep back."),
     }
     words = "Who looked, and what became of your records."
-    history = asked(acts.AccessHistory, words, after=_AFTER, first=_first(50))
+    history = asked(
+        acts.AccessHistory,
+        words,
+        after=_AFTER,
+        first=_first(50),
+        newest=Argument(bool | None, "Whether the newest come first; otherwise the oldest do."),
+        id=Argument(strawberry.ID | None, "Only the row of this id, where it is shown to you."),
+    )
     with_history = strawberry.type(type("_History", (), {"accessHistory": history}))
     return made_type("Me", "The subject whose own token this is.", fields, with_history)
 

@@ -13,15 +13,15 @@ from gateway.console.visiting import Visit
 LOOK = "id at what department purpose title basis { law article } forCase fields records outcome told"
 _LOOKED = f"""
 query Looked($after: String) {{
-  me {{ accessHistory(after: $after, first: 50) {{ items {{ {LOOK} }} next note }} }}
+  me {{ accessHistory(after: $after, first: 50, newest: true) {{ items {{ {LOOK} }} next note }} }}
 }}
 """
 
 
 async def looked(visit: Visit) -> Response:
-    """A page of the history."""
+    """A page of the history, the newest first."""
     history = (await visit.ask(_LOOKED, after=visit.query("after") or None)).data["me"]["accessHistory"]
-    return await visit.page("my/looked.html", "my.looked", history=history, looks=runs(history["items"]))
+    return await visit.page("my/looked.html", "my.looked", history=history, looks=runs(history["items"][::-1])[::-1])
 
 
 def runs(items: Sequence[Any]) -> list[tuple[Any, int, Any]]:

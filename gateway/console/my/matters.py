@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.clock import is_day
+from gateway.console.my.looked import LOOK
 from gateway.console.visiting import Visit
 
 _MATTERS = """
@@ -31,6 +32,7 @@ mutation Restore($record: RecordInput!, $reason: String!, $papers: [PaperInput!]
   applyForRestoration(record: $record, reason: $reason, papers: $papers) { id due }
 }
 """
+_ACCESS = f"query Access($id: ID!) {{ me {{ accessHistory(id: $id) {{ items {{ {LOOK} }} }} }} }}"
 _WITHDRAW = "mutation Withdraw($id: ID!) { withdrawMatter(id: $id) { id } }"
 MOST = 4_000
 """Characters of a reason."""
@@ -139,6 +141,11 @@ async def application(visit: Visit, wrong: list[tuple[str, Any]]) -> Response:
 async def _form(visit: Visit, kind: str, wrong: list[tuple[str, Any]]) -> Response:
     names = ("dataset", "record", "version", "access", "reason", "issuer", "number", "date")
     filled = {name: visit.typed(name) for name in names}
+    looks = [None]
+    if filled["access"]:
+        looks = (await visit.ask(_ACCESS, id=filled["access"])).data["me"]["accessHistory"]["items"]
+    if not looks:  # there is none of that number that they are shown
+        return await visit.missing("/my/looked")
     return await visit.page(
-        "my/filing.html", "my.matters", 422 if wrong else 200, kind=kind, filled=filled, wrong=wrong
+        "my/filing.html", "my.matters", 422 if wrong else 200, kind=kind, filled=filled, wrong=wrong, access=looks[0]
     )

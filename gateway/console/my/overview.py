@@ -21,7 +21,7 @@ query Overview {
         values { field title value } withheldFromOthers restorableFrom
       }
     }
-    accessHistory(first: 50) { items { at what department title outcome fields } next }
+    accessHistory(first: 100, newest: true) { items { at what department title outcome fields } next }
     consents { id until revoked requester { department } title }
     consentRequests { id state title requester { department } }
     matters { id kind state dataset record due overdue provisional filed }
@@ -31,7 +31,7 @@ query Overview {
 """
 
 SHOWN = 3
-"""Looks of others on the first page."""
+"""The newest looks of others on the first page."""
 
 
 async def overview(visit: Visit) -> Response:

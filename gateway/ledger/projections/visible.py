@@ -15,8 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import Column, select, tuple_
 from sqlalchemy import bindparam as p
-from sqlalchemy import select, tuple_
 
 from gateway.errors import VerificationFailed
 from gateway.ledger.entry.entries import Acted, Told
@@ -38,33 +38,33 @@ _TAKEN_BACK = 600 * 1_000_000
 _MOST_GIVEN = 1_000
 _CURSOR = re.compile("[0-9a-f]{1,15}-[0-9a-f]{1,15}([.][0-9a-f]{1,15}-[0-9a-f]{1,15}){0,1000}")
 
-_AT_ONCE = Statement(
-    select(looked.c.at, looked.c.entry)
-    .where(
-        looked.c.subject == p("subject"),
-        looked.c.visible.is_(None),
-        tuple_(looked.c.at, looked.c.entry) > tuple_(p("after"), p("entry")),
-        looked.c.at <= p("now"),
-    )
-    .order_by(looked.c.at, looked.c.entry)
-    .limit(p("count"))
-    .offset(p("skip")),
-    *("subject", "after", "entry", "now", "count", "skip"),
-)
 
-_LATER = Statement(
-    select(looked.c.visible, looked.c.entry)
-    .where(
-        looked.c.subject == p("subject"),
-        looked.c.visible.is_not(None),
-        tuple_(looked.c.visible, looked.c.entry) > tuple_(p("after"), p("entry")),
-        looked.c.visible <= p("now"),
+def _rows(visible: Column[int], *, at_once: bool, newest: bool) -> Statement:
+    """A subject's rows behind one, of those that were visible at once or of the others, by their index."""
+    place, behind = tuple_(visible, looked.c.entry), tuple_(p("after"), p("entry"))
+    return Statement(
+        select(visible, looked.c.entry)
+        .where(
+            looked.c.subject == p("subject"),
+            looked.c.visible.is_(None) if at_once else looked.c.visible.is_not(None),
+            place < behind if newest else place > behind,
+            visible <= p("now"),
+        )
+        .order_by(*((each.desc() if newest else each) for each in (visible, looked.c.entry)))
+        .limit(p("count"))
+        .offset(p("skip")),
+        *("subject", "after", "entry", "now", "count", "skip"),
     )
-    .order_by(looked.c.visible, looked.c.entry)
-    .limit(p("count"))
-    .offset(p("skip")),
-    *("subject", "after", "entry", "now", "count", "skip"),
-)
+
+
+_ROWS = {
+    newest: (
+        _rows(looked.c.at, at_once=True, newest=newest),
+        _rows(looked.c.visible, at_once=False, newest=newest),
+    )
+    for newest in (False, True)
+}
+"""How rows are read from the oldest, and from the newest."""
 
 _LAST = Statement(
     select(looked.c.visible)
@@ -163,21 +163,28 @@ class _Behind(NamedTuple):
     until: int | None
 
 
-def shown_to(reader: Reader, scheme: str, value: str, now: int, after: Cursor = BEGIN, first: int = 50) -> Page:
+def shown_to(
+    reader: Reader, scheme: str, value: str, now: int, after: Cursor = BEGIN, first: int = 50, *, newest: bool = False
+) -> Page:
     """The first looks behind a cursor that a subject is shown at a time (microseconds).
 
+    With `newest` they are read from the newest on; what comes meanwhile stands before the first of them.
     Raises `VerificationFailed` where an entry that had to be opened is damaged.
     """
     behind = _behind(reader, scheme, value)
     until = now if behind.until is None else min(now, behind.until - 1)
-    found = {each for each in behind.opened if after.row < each and each.visible <= until}
+    row = Row(until + 1, -1) if newest and after == BEGIN else after.row
+    found = {each for each in behind.opened if each.visible <= until and (each < row if newest else each > row)}
     count = first + 1 + len(after.given)
     for key in keys_of(reader, scheme, value).values():
-        for statement in (_AT_ONCE, _LATER):
-            found.update(map(Row._make, reader.rows(statement, key, *after.row, until, count, 0)))
-    several = heapq.nsmallest(first + 1, [each for each in found if each not in after.given])
+        for statement in _ROWS[newest]:
+            found.update(map(Row._make, reader.rows(statement, key, *row, until, count, 0)))
+    several = (heapq.nlargest if newest else heapq.nsmallest)(first + 1, found - set(after.given))
     more, several = len(several) > first, several[:first]
-    return Page(list(_opened(reader, several, behind)), _following(after, several, now) if more else None, until)
+    looks = list(_opened(reader, several, behind))
+    if newest:
+        return Page(looks, Cursor(several[-1]) if more else None, min(until, now - SETTLED))
+    return Page(looks, _following(after, several, now) if more else None, until)
 
 
 def _following(after: Cursor, several: Sequence[Row], now: int) -> Cursor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,21 +32,20 @@ def held(world: World) -> Subject:
     return subject
 
 
-def shown(looking: Looking, subject: Subject, first: int = 50, after: str | None = None) -> dict[str, Any]:
+def shown(looking: Looking, subject: Subject, first: int = 50, after: str | None = None, **more: Any) -> dict[str, Any]:
     """A page as it is made, without a look of the subject's own that made it longer."""
     with contextlib.closing(looking.world.store.reader()) as reader:
-        return history.page(
-            reader, looking.world.policies, subject[1:], looking.world.now, history.cursor(after), first
-        )
+        asked = {"first": first, "after": after, **more}
+        return history.page(reader, looking.world.policies, subject[1:], looking.world.now, asked)
 
 
 def every_page(looking: Looking, subject: Subject) -> bytes:
     """All that any page of any size shows."""
     pages = []
-    for first in (1, 2, 3, 50):
+    for first, newest in itertools.product((1, 2, 3, 50), (False, True)):
         after = None
         while True:
-            page = shown(looking, subject, first, after)
+            page = shown(looking, subject, first, after, newest=newest)
             pages.append(page)
             if (after := page["next"]) is None:
                 break

@@ -54,7 +54,7 @@ class Counter:
         """The whole history, as it is made, without a look of the subject's own."""
         world, subject = self.looking.world, of or self.subject
         with contextlib.closing(world.store.reader()) as reader:
-            page = history.page(reader, world.policies, subject[1:], world.now, history.BEGIN, 100)
+            page = history.page(reader, world.policies, subject[1:], world.now, {"first": 100})
         found: list[dict[str, Any]] = page["items"]
         return found
 

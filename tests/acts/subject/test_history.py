@@ -127,6 +127,8 @@ def test_two_subjects_of_one_portal_see_nothing_of_each_other(looking: Looking) 
     for after in (cursor, None):
         assert mine not in ids(shown(looking, other, 50, after)["items"])
     store, now = looking.world.store, looking.world.now
+    for whose, found in ((one, [mine]), (other, [])):
+        assert ids(shown(looking, whose, id=mine)["items"]) == found
     assert history.visible_access(store, other[1:], mine, now) is None
     assert history.visible_access(store, one[1:], mine, now) is not None
     assert history.department_of(store, one[1:], mine, now) == "market"

@@ -18,7 +18,7 @@ CONTRACT = """
 type Me {
   scheme: IdentifierScheme!  value: String!
   datasets: [HeldDataset!]!
-  accessHistory(after: String, first: Int = 50): AccessHistory!
+  accessHistory(after: String, first: Int = 50, newest: Boolean, id: ID): AccessHistory!
   consents: [Consent!]!   consentRequests: [ConsentRequest!]!   matters: [Matter!]!   optOuts: [OptOut!]!
 }
 type HeldDataset { dataset: Dataset!  available: Boolean!  records: [HeldRecord!] }
