@@ -18,10 +18,12 @@ from gateway.rules.check import weakened
 from gateway.rules.compare import clients, forms, written
 from gateway.rules.compare.report import Comparison, Side, compare
 from gateway.rules.compare.shifts import widens_to_people_or_non_public
+from gateway.rules.files import officers
 from gateway.rules.ruleset import RuleSet
 from gateway.rules.testing import judge, read, report
 
 _OFFICERS = written.FILES[written.OFFICERS]
+_NOBODY = "names nobody: once this is active nobody could approve a change, nor go back; name two officers or more"
 
 
 def examined(asked: Asked) -> Examined:
@@ -34,6 +36,8 @@ def examined(asked: Asked) -> Examined:
     if weaker := weakened.check(candidate):
         return Examined(problems=tuple(str(each._replace(file=f"rules/{Path(each.file).name}")) for each in weaker))
     base = None if asked.base is None else loaded(asked.base, None, how)
+    if base is not None and base.officers.entries and not candidate.officers.entries:
+        return Examined(problems=(f"{officers.FILE}: {_NOBODY}",))
     found = None if base is None or asked.base is None else _compared(asked.base, base, asked.candidate, candidate)
     if asked.table:
         return _table(found)
@@ -86,19 +90,19 @@ def told_of(found: Comparison) -> tuple[list[Difference], int]:
     Who approves is never left out for what widens.
     """
     wider: list[Difference] = []
-    officers: list[Difference] = []
+    who: list[Difference] = []
     rest: list[Difference] = []
     for effect, moved, others, _ in forms.HEADINGS:
         for heading, several in zip((moved, others), found.told(effect), strict=True):
             for each in several:
-                to = wider if effect is Effect.WIDENS else officers if each.part == _OFFICERS else rest
+                to = wider if effect is Effect.WIDENS else who if each.part == _OFFICERS else rest
                 said, why = printable(each.text), printable(forms.why(each))
                 name, in_matrix = effect.name.lower(), heading == moved
                 to.append(Difference(name, in_matrix, heading, said, each.people, each.non_public, why))
     rest += [Difference("surprises", False, "May surprise clients", printable(text)) for text in found.dangerous]
-    room = MOST_TOLD - min(len(officers), MOST_TOLD // 2)
-    told = [*wider[:room], *officers, *rest, *wider[room:]][:MOST_TOLD]
-    return told, len(wider) + len(officers) + len(rest) - len(told)
+    room = MOST_TOLD - min(len(who), MOST_TOLD // 2)
+    told = [*wider[:room], *who, *rest, *wider[room:]][:MOST_TOLD]
+    return told, len(wider) + len(who) + len(rest) - len(told)
 
 
 def _tested(files: bytes, rules: RuleSet) -> tuple[tuple[str, ...], int, tuple[str, ...]]:

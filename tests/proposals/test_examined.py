@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.activation.archive import pack, unpacked
 from gateway.catalogue.diff import Effect
 from gateway.proposals.examination import MOST_TOLD, Asked, Examined
 from gateway.proposals.examined import told_of
@@ -44,3 +45,12 @@ def test_a_weakened_base_rule_is_a_problem() -> None:
     (problem,) = examine(Asked(archive(weaker), archive(), {}, None)).problems
     assert problem.startswith("rules/consent-missing.cedar:7:1: @id consent-missing")
     assert "no longer forbids what it must" in problem
+
+
+def test_a_set_that_nobody_could_change_any_more_is_a_problem() -> None:
+    """Bootstrap takes the first set of a store once, so there would be no way back."""
+    nobody = pack({name: each for name, each in unpacked(archive()).items() if name != "officers.yaml"})
+    found = examine(Asked(nobody, archive(), {}, None))
+    assert (found.digest, len(found.problems)) == ("", 1)
+    assert found.problems[0].startswith("officers.yaml: names nobody: once this is active nobody could approve")
+    assert examine(Asked(nobody, nobody, {}, None)).problems == ()
