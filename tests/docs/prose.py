@@ -55,10 +55,15 @@ def split(text: str) -> Iterator[str]:
             yield from filter(None, [begun])
 
 
+def without_code(text: str) -> str:
+    """A Markdown page's text, outside of its fenced and indented blocks."""
+    return _INDENTED.sub("\n", _FENCE.sub("\n\n", text))
+
+
 def of_page(page: Path) -> Iterator[Sentence]:
     """A Markdown page's sentences, outside of its fenced and indented blocks."""
     name = str(page.relative_to(ROOT))
-    for text in split(plain(_INDENTED.sub("\n", _FENCE.sub("\n\n", page.read_text("utf-8"))))):
+    for text in split(plain(without_code(page.read_text("utf-8")))):
         yield Sentence(name, text)
 
 
