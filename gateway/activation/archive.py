@@ -19,11 +19,9 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.catalogue.unread import BELOW, NAMED, unread
 from gateway.errors import CommandRefused, ConfigurationError, Problem
 
-NAMED = ("calendar.yaml", "identifiers.yaml", "officers.yaml", "purposes.yaml", "requesters.yaml", "watch.yaml")
-BELOW = {"catalogue": "yaml", "rules": "cedar", "tests": "yaml"}
-"""The folders, and how the names of their files end."""
 MOST_FILES = 2_000
 MOST_FILE = 1024 * 1024
 MOST = 8 * 1024 * 1024
@@ -47,7 +45,7 @@ def packed(folder: Path) -> bytes:
     `CommandRefused`."""
     if not folder.is_dir():
         raise CommandRefused(f"`{folder}` is no folder; name the folder of the policies")
-    problems: list[Problem] = []
+    problems = [Problem(str(path), 0, 0, "", wrong) for path, wrong in unread(folder)]
     found: dict[str, bytes] = {}
     whole = folder.resolve()
     for path in _files(folder):

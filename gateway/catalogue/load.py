@@ -34,6 +34,7 @@ from gateway.catalogue.model import (
     Status,
 )
 from gateway.catalogue.periods import EXPECTED, parse
+from gateway.catalogue.unread import unread
 from gateway.documents import Node, outside, read
 from gateway.errors import Problem
 from gateway.values import NOWHERE, Document
@@ -46,7 +47,12 @@ _OPTIONAL = ["category", "display", "restorable", "shape", "open_law", "override
 
 
 def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
-    """The catalogue under `policies_dir`; everything that is wrong with it is added to `problems`."""
+    """The catalogue under `policies_dir`; everything that is wrong with it is added to `problems`.
+
+    So is what looks like a file of the whole folder and would not be read.
+    """
+    left_out = list(unread(policies_dir))
+    problems += [Problem(str(path), 0, 0, "", wrong) for path, wrong in left_out]
     schemes = load_schemes(policies_dir / "identifiers.yaml", problems)
     folder = policies_dir / "catalogue"
     datasets: dict[str, Dataset] = {}
@@ -54,19 +60,16 @@ def load(policies_dir: Path, problems: list[Problem]) -> Catalogue:
     departments: dict[str, str] = {}
     remedies: dict[str, str] = {}
     broken: set[str] = set()
-    whole = True
+    whole = not any(folder in path.parents for path, _ in left_out)
     wrong = outside(folder, policies_dir)
     if wrong:
         problems.append(Problem(str(folder), 0, 0, "", wrong))
-    files = [] if wrong else sorted(path for path in folder.glob("*.y*ml") if not path.name.startswith("."))
-    if not files and not wrong:
+    files = [] if wrong else sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
+    if not files and not wrong and whole:
         problems.append(Problem(str(folder), 0, 0, "", "holds no catalogue file (`<department>.yaml`)"))
     for file in files:
-        if file.suffix != ".yaml":
-            problems.append(Problem(str(file), 0, 0, "", f"would not be read; rename it to `{file.stem}.yaml`"))
-        else:
-            node = read(file, problems, within=policies_dir)
-            whole &= node is not None and _department(node, (departments, remedies), datasets, nodes, broken)
+        node = read(file, problems, within=policies_dir)
+        whole &= node is not None and _department(node, (departments, remedies), datasets, nodes, broken)
     _examine({name: dataset for name, dataset in datasets.items() if name not in broken}, nodes, schemes)
     datasets = dict(sorted(datasets.items()))
     departments = dict(sorted(departments.items()))

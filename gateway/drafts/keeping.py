@@ -22,6 +22,7 @@ from gateway.activation import archive
 from gateway.activation.archive import MOST_FILE
 from gateway.acts import inputs
 from gateway.acts.office import Office
+from gateway.catalogue.unread import NAMED
 from gateway.errors import Code, Refusal
 from gateway.inquiry.types import Requester
 from gateway.ledger.acting.planned import invalid, not_found
@@ -162,7 +163,7 @@ def written(name: str, text: str) -> bytes:
     """A file's new contents, as bytes: a line ends as `\\n`, however it was sent; raises `Refusal`."""
     if not archive.is_name(name):
         raise inputs.wrong(
-            f"`{name[:100]}` is no file of a rule set; it is one of {', '.join(archive.NAMED)}, or"
+            f"`{name[:100]}` is no file of a rule set; it is one of {', '.join(NAMED)}, or"
             " `catalogue/….yaml`, `rules/….cedar` or `tests/….yaml`"
         )
     content = text.replace("\r\n", "\n").encode("utf-8", "replace")

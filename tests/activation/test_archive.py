@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gateway.activation import archive
 from gateway.activation.archive import NotPacked, laid_out, pack, packed, unpacked
 from gateway.activation.loading import Reading, loaded
+from gateway.catalogue.unread import NAMED
 from gateway.errors import CommandRefused, ConfigurationError
 from gateway.rules.load import load
 
@@ -101,7 +102,7 @@ def test_links_within_the_folder_are_followed(folder: Path) -> None:
     assert packed(folder) == whole
 
 
-@given(st.dictionaries(st.sampled_from([*archive.NAMED, "rules/a.cedar", "tests/b-1.yaml"]), st.binary(max_size=200)))
+@given(st.dictionaries(st.sampled_from([*NAMED, "rules/a.cedar", "tests/b-1.yaml"]), st.binary(max_size=200)))
 def test_what_is_packed_comes_back(files: dict[str, bytes]) -> None:
     assert unpacked(pack(files)) == files
     with laid_out(pack(files)) as folder:

@@ -84,7 +84,8 @@ def parse(text: str, file: str, problems: list[Problem]) -> Rule | None:
     try:
         written = cedarpy.policies_to_json_str(text)
     except ValueError as error:
-        reader.problem(_syntax_offset(text, str(error)), f"is not Cedar: {error}")
+        offset = _syntax_offset(text, str(error))
+        reader.problem(offset, f"is not Cedar: {error}{_strange(text[offset : offset + 1])}")
         return None
     if _depth(written) > _MAX_DEPTH:
         at = tokens.effects(text)
@@ -207,6 +208,15 @@ def _named(message: str) -> Iterator[str]:
     if not message.startswith("unexpected token"):
         yield from re.findall(r"`([^`]+)`", message)
         yield from re.findall(r": (@?\w+)$", message)
+        yield from re.findall(r"^'([^']+)' is not a valid operator", message)
+
+
+def _strange(character: str) -> str:
+    """What to do about a character that word processors write, and Cedar has nowhere but in strings and comments."""
+    if not character or character.isascii():
+        return ""
+    hint = '; write `"`' if character in "“”„«»‘’" else "; it can only stand in a string or a comment"
+    return f" `{character}` (U+{ord(character):04X}){hint}"
 
 
 def _first_nonsense(text: str) -> int:

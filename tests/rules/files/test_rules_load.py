@@ -93,6 +93,14 @@ def test_a_wrong_type_is_told_at_the_condition_that_has_it(tmp_path: Path, after
         ('@article("19")', '@article("19"', "@basis", "is not Cedar"),
         ('@article("19")', '@article("19") @article("20")', "", "duplicate annotation"),
         ('@article("19")', "@article('19')", "'19'", "is not Cedar"),
+        ("information ==", "information =", "= Information", "'=' is not a valid operator"),
+        ('@id("planted")', "@id(“planted”)", "“planted", 'invalid token `“` (U+201C); write `"`'),
+        (
+            "permit (",
+            "permit\u00a0－(",
+            "－(",
+            "invalid token `－` (U+FF0D); it can only stand in a string or a comment",
+        ),
     ],
 )
 def test_a_syntax_error_is_told_where_it_stands(
