@@ -1,18 +1,17 @@
 """Put the region's facts into the gateway's store, before the gateway starts: what subjects and departments would have
-entered in the months before. Written by the gateway's own functions, one change each.
+entered in the months before. One change each, as acts write them, and one commit for all: thousands take a second.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+import msgspec
+from sqlalchemy import insert, select, update
 
-from connectors.base import Subject
 from deploy.demo.region import Fact
 from gateway.storage import store
 from gateway.storage.subjects import facts
@@ -23,56 +22,47 @@ _DUE = datetime.timedelta(days=11)
 CONSENTED_TO = ("labour-office", "SUBSIDY_ASSESSMENT")
 """Which requester and purpose the region's consents are for."""
 
+Begun = tuple[str, datetime.datetime, dict[str, str]]
+"""A fact's kind, when it began, and the columns of its kind."""
+
 
 def seed(path: Path, known: Iterable[Fact], issuer: str) -> int:
-    """Make the store at `path` and write `known` into it; gives how many there were. `issuer` is the requesters'."""
-    opened = store.open_file(path)
+    """Make the store at `path` and write `known` into it; gives how many changes that were. `issuer` is the
+    requesters'.
 
-    def connect() -> sqlite3.Connection:
-        connection = opened.connect()
-        connection.execute("PRAGMA synchronous = OFF")  # an interrupted start is begun anew
-        return connection
-
-    engine = create_engine("sqlite://", creator=connect)
-    event.listen(engine, "begin", _begin)
-    count = 0
-    try:
-        for count, one in enumerate(known, 1):  # noqa: B007 - counted, and used after the loop
-            _write(engine, one, issuer)
-    finally:
-        engine.dispose()
-        opened.close()
-    return count
-
-
-def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN")
+    Raises `ValueError` for a fact of an unknown kind, and writes nothing then.
+    """
+    with contextlib.closing(store.open_file(path)) as opened, opened.engine.begin() as connection:
+        change = connection.execute(select(facts.fact_head.c.change)).scalar_one()
+        rows = []
+        for one in known:
+            for kind, at, columns in _begun(one, issuer):
+                change += 1
+                rows.append(facts.row(kind, (one.scheme, one.subject), at, change, **columns))
+        connection.execute(update(facts.fact_head).values(change=change))
+        if rows:
+            every = dict.fromkeys(facts.fact.c.keys())
+            connection.execute(insert(facts.fact), [every | row for row in rows])
+    return len(rows)
 
 
-def _write(engine: Engine, one: Fact, issuer: str) -> None:
-    subject = Subject("organisation" if one.scheme == "LEI" else "person", one.scheme, one.subject)
+def _begun(one: Fact, issuer: str) -> Iterator[Begun]:
     at = datetime.datetime.combine(one.day, datetime.time(10), datetime.UTC)
     match one.kind, one.record, one.until:
         case "withdrawn", str(record), _:
-            facts.withdraw(engine, subject, one.datasets[0], record, at, "entered by mistake")
+            yield "withdrawal", at, {"dataset": one.datasets[0], "record": record, "reason": "entered by mistake"}
         case "restored", str(record), _:
-            facts.restore(engine, subject, one.datasets[0], record, at, "conduct corrected")
+            yield "restoration", at, {"dataset": one.datasets[0], "record": record, "reason": "conduct corrected"}
         case "objection", str(record), _:
-            facts.open_objection(engine, subject, one.datasets[0], record, one.day + _DUE, at)
+            due = (one.day + _DUE).isoformat()
+            yield "objection", at, {"dataset": one.datasets[0], "record": record, "until": due}
         case "opted-out", _, _:
             for dataset in one.datasets:
-                facts.set_opt_out(engine, subject, dataset, True, at)
+                yield "opt-out", at, {"dataset": dataset}
         case "consent", _, datetime.date() as until:
             client, purpose = CONSENTED_TO
-            facts.grant_consent(
-                engine,
-                subject,
-                issuer=issuer,
-                client=client,
-                purpose=purpose,
-                datasets=dict.fromkeys(one.datasets),
-                until=until,
-                now=at,
-            )
+            fields = msgspec.json.encode(dict.fromkeys(one.datasets), order="sorted").decode()
+            asked = {"issuer": issuer, "client": client, "purpose": purpose, "until": until.isoformat()}
+            yield "consent", at, asked | {"fields": fields}
         case _:
             raise ValueError(f"a fact of an unknown kind: {one}")
