@@ -7,6 +7,8 @@ import functools
 import gzip
 import json
 import ssl
+import struct
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -111,12 +113,21 @@ async def drip(_: Request, writer: asyncio.StreamWriter) -> None:
 @functools.cache
 def zeros(megabytes: int, *, compressed: bool = False, announced: bool = True) -> bytes:
     """A large answer, or a small one that becomes large."""
-    content = b"0" * (megabytes * 1024 * 1024)
     if compressed:
-        return answer(gzip.compress(content), content_encoding="gzip")
+        return answer(_zipped(b"0" * 2**20, megabytes), content_encoding="gzip")
+    content = b"0" * (megabytes * 1024 * 1024)
     if announced:
         return answer(content)
     return b"HTTP/1.1 200 X\r\nconnection: close\r\n\r\n" + content
+
+
+def _zipped(block: bytes, times: int) -> bytes:
+    """What `gzip.compress(block * times)` unpacks to as well, without packing it all: one block, again and again."""
+    packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packing.compress(block) + packing.flush(zlib.Z_FULL_FLUSH)
+    head = gzip.compress(b"", mtime=0)[:10]
+    check = functools.reduce(lambda check, _: zlib.crc32(block, check), range(times), 0)
+    return head + packed * times + packing.flush() + struct.pack("<II", check, len(block) * times)
 
 
 @asynccontextmanager
