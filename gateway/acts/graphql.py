@@ -14,13 +14,16 @@ import msgspec
 from graphql import (
     ExecutionResult,
     GraphQLError,
+    GraphQLID,
     GraphQLSchema,
     VariableValues,
     execute,
     get_argument_values,
+    get_named_type,
     get_variable_values,
 )
 
+from gateway.acts import inputs
 from gateway.acts.called import Called, Handlers
 from gateway.bounds.shares import Shares
 from gateway.catalogue.graphql.act_fields import MOST_ITEMS
@@ -93,4 +96,8 @@ def _coerced(chosen: Chosen, variables: VariableValues) -> dict[str, Any]:
             given["first"] = chosen.definition.args["first"].default_value
         if not 0 < given["first"] <= MOST_ITEMS:
             raise Refusal(Code.GRAPHQL_VARIABLES_INVALID, f"`first` must be from 1 to {MOST_ITEMS}")
+    for name, value in given.items():
+        if value is not None and get_named_type(chosen.definition.args[name].type) is GraphQLID:
+            for each in value if isinstance(value, list) else [value]:
+                inputs.searchable(each, name)
     return given

@@ -73,6 +73,12 @@ def named(given: object, name: str) -> str:
         raise wrong(f"`{name}` must be one line of plain text{f', and has {has}' if has else ''}") from None
 
 
+def searchable(given: str, name: str) -> None:
+    """Refuse an id that no store can be asked about: PostgreSQL takes no text with a NUL."""
+    if "\0" in given:
+        raise wrong(f"`{name}` has control characters: {unseen(given)}; leave them out")
+
+
 def reference(given: Mapping[str, Any]) -> str | None:
     """The caller's reference, where there is one."""
     said = given.get("reference")

@@ -23,6 +23,7 @@ from gateway.bounds.body import read
 from gateway.errors import BodyRefused, Code, Refusal
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Requester
+from gateway.ledger.acting.planned import not_found
 
 _T = TypeVar("_T")
 
@@ -93,6 +94,7 @@ class Plain:
     async def _asked(self, request: Request, most: int) -> Asked:
         authenticator, headers = self._authenticator(), request.scope["headers"]
         address = self._public_url + request.url.path
+        named = dict(request.path_params)
         credentials = authenticator.credentials(headers)
         requester = await authenticator.authenticate(credentials, request.method, headers, address)
         if self._reading >= READING:
@@ -105,7 +107,9 @@ class Plain:
             raise Refusal(Code.REQUEST_INVALID, error.told, status=error.status) from None
         finally:
             self._reading -= 1
-        return Asked(requester, body, dict(request.path_params), dict(request.query_params))
+        if any("\0" in each for each in named.values()):  # of which PostgreSQL cannot be asked
+            raise not_found()
+        return Asked(requester, body, named, dict(request.query_params))
 
 
 def of_file(message: str, problems: Sequence[object]) -> Refusal:

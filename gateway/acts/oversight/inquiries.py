@@ -120,6 +120,7 @@ class Inquiries:
 
     def _behind(self, reader: Reader, finding: str) -> Iterator[StoredEntry]:
         """The entries behind a finding."""
+        inputs.searchable(finding, "finding")
         try:
             with self._office.reading():
                 _, behind = kept.one_finding(self._office.store.engine, finding)

@@ -88,6 +88,8 @@ class StoredRecalls:
 
     async def find(self, who: Who, id_: str) -> Recall | None:
         """See the port."""
+        if "\0" in id_:  # of which PostgreSQL cannot be asked
+            return None
         try:
             row = await asyncio.to_thread(self._one, id_)
         except SQLAlchemyError as error:

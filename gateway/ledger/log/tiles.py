@@ -41,6 +41,8 @@ def checkpoint(store: Store, shard: str) -> bytes | None:
 
 
 def _checkpoint(store: Store, shard: str) -> tuple[bytes, datetime.datetime | None] | None:
+    if "\0" in shard:  # of which PostgreSQL cannot be asked
+        return None
     with contextlib.closing(store.reader()) as reader:
         if found := read_published(reader, shard):
             return found.checkpoint.encode(), found.at
