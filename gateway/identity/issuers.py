@@ -278,11 +278,11 @@ def read_key(jwk: dict[str, Any]) -> Key | None:
     if not isinstance(kty, str) or not isinstance(crv, str | None):
         return None
     kind = _KINDS.get((kty, crv))
-    kid = jwk.get("kid")
+    kid, uses = jwk.get("kid"), jwk.get("key_ops", ["verify"])
     if kind is None or not isinstance(kid, str | None) or jwk.get("use", "sig") != "sig":
         return None
     algorithm, key_type = kind
-    if jwk.get("alg", algorithm) != algorithm or "verify" not in jwk.get("key_ops", ["verify"]):
+    if jwk.get("alg", algorithm) != algorithm or not isinstance(uses, list) or "verify" not in uses:
         return None
     public: dict[str, Any] = {name: jwk[name] for name in ("kty", "crv", "n", "e", "x", "y") if name in jwk}
     try:

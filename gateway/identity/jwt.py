@@ -20,10 +20,13 @@ class RepeatedMember(Unfit):
 
 
 def read_jwt(token: bytes) -> jws.CompactSignature:
-    """Header and payload of a compact JWS; raises `JoseError` or `ValueError` where it is none."""
+    """Header and payload of a compact JWS, in JSON and UTF-8; raises `JoseError` or `ValueError` where it is none."""
     signed = jws.extract_compact(token, registry=REGISTRY)
     header = token.partition(b".")[0]
     for part in (base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4)), signed.payload or b""):
-        if duplicate_keys.check(part) == "duplicate keys":
+        wrong = duplicate_keys.check(part)
+        if wrong == "duplicate keys":
             raise RepeatedMember("a member appears twice: write each once")
+        if wrong is not None:  # a decoder that takes UTF-16 or NaN may read what was not looked at
+            raise ValueError(f"a part of it is {wrong}")
     return signed

@@ -186,6 +186,9 @@ async def test_unfit_keys_are_passed_over(gate: Gate, issuer: TestIssuer) -> Non
         {**weak, "kid": "enc", "use": "enc"},
         {**weak, "kid": "hs", "alg": "HS256"},
         {**weak, "kid": "ops", "key_ops": ["encrypt"]},
+        {**weak, "kid": "no ops", "key_ops": None},
+        {**weak, "kid": "number of ops", "key_ops": 5},
+        {**weak, "kid": "ops as text", "key_ops": "verify"},
         {**weak, "kid": 5},
         {**weak, "kid": "short", "n": weak["n"][:80]},
         {"kty": ["RSA"]},
@@ -194,7 +197,7 @@ async def test_unfit_keys_are_passed_over(gate: Gate, issuer: TestIssuer) -> Non
         5,  # type: ignore[list-item]
     ]
     assert (await gate(issuer.token())).client == "court"
-    for kid in ("oct", "enc", "hs", "ops", "short", "point", "pq"):
+    for kid in ("oct", "enc", "hs", "ops", "no ops", "number of ops", "ops as text", "short", "point", "pq"):
         assert "does not publish" in (await gate.refusal(issuer.token(header={"kid": kid}))).message
 
 

@@ -185,8 +185,17 @@ async def test_a_proof_by_another_key_is_refused(gate: Gate, key: ECKey, token: 
         assert 'error="invalid_dpop_proof"' in refusal.headers["WWW-Authenticate"]
     twice = ".".join([head, b64(base64.urlsafe_b64decode(body + "==")[:-1] + b',"htm":"POST"}'), signature])
     assert "a member twice" in (await gate.refusal(f"DPoP {token}", ("DPoP", twice))).message
+    odd_head = '{"alg":"none",' + base64.urlsafe_b64decode(head + "==").decode()[1:]
+    for encoding in ("utf-8-sig", "utf-16"):  # which Python's decoder takes
+        signed = f"{b64(odd_head.encode(encoding))}.{body}"
+        by = jws.JWSRegistry.algorithms["ES256"].sign(signed.encode(), key)
+        shown_so = f"{signed}.{b64(by)}"
+        assert "one signed JWT" in (await gate.refusal(f"DPoP {token}", ("DPoP", shown_so))).message
     none = _unsigned(proof(key, token), {"alg": "none"})
     assert "must be signed with one of" in (await gate.refusal(f"DPoP {token}", ("DPoP", none))).message
+    for uses in (None, 5, "verify", {}):
+        odd = proof(key, token, header={"jwk": {**key.as_dict(private=False), "key_ops": uses}})
+        assert "key must be RSA" in (await gate.refusal(f"DPoP {token}", ("DPoP", odd))).message
     confused = _unsigned(proof(key, token), {"alg": "RS256"})
     assert "another algorithm" in (await gate.refusal(f"DPoP {token}", ("DPoP", confused))).message
 

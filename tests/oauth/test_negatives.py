@@ -81,6 +81,13 @@ def by_published_key_of_other_algorithm(issuer: TestIssuer) -> str:
     return jws.serialize_compact(heading, json.dumps(issuer.claims()), issuer.keys[0], registry=registry)
 
 
+def with_no_json(issuer: TestIssuer) -> str:
+    """Well signed, over a header that some decoders read, and not all, and that has `alg` twice."""
+    head = b'{"typ": "at+jwt", "alg": "none", "alg": "RS256", "kid": "rsa", "x": NaN}'
+    signed = f"{part(head)}.{part(issuer.claims())}"
+    return f"{signed}.{part(jws.JWSRegistry.algorithms['RS256'].sign(signed.encode(), issuer.keys[0]))}"
+
+
 def changed(issuer: TestIssuer) -> str:
     head, _, signature = bare(issuer.token()).split(".")
     return f"{head}.{part(issuer.claims(client_id='tax-service'))}.{signature}"
@@ -140,6 +147,7 @@ FORGED: dict[str, Forge] = {
     "bound to a certificate": claims(cnf={"x5t#S256": "A" * 43}),
     "a huge token": claims(note="x" * 9000),
     "a deep token": by_hand({"alg": "RS256", "kid": "rsa", "x": json.loads("[" * 500 + "]" * 500)}, b"x"),
+    "a header with what is no JSON": with_no_json,
     "five parts": lambda issuer: ".".join([part({"alg": "dir", "enc": "A256GCM"}), "", part(b"iv"), part(b"x"), "x"]),
     "two parts": lambda issuer: ".".join(bare(issuer.token()).split(".")[:2]),
     "padding": lambda issuer: bare(issuer.token()) + "==",
