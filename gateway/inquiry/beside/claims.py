@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,6 +22,8 @@ from gateway.config.oauth import MAX_LIFETIME, SCOPES
 from gateway.errors import Unfit
 from gateway.inquiry.types import Narrowing, Requester
 from gateway.values import MOST_NAME, is_name
+
+_T = TypeVar("_T")
 
 LEEWAY = 5.0
 """Seconds that an issuer's clock may be ahead of ours. There is none for `exp`: what has expired has expired."""
@@ -127,7 +129,7 @@ def requester(payload: Mapping[str, Any], terms: Terms, now: float) -> tuple[Req
         claims = msgspec.convert(payload, _Claims)
         narrowing = tuple(_narrowings(claims.authorization_details))
         scopes = frozenset(claims.scope.split(" ")) - {""}  # RFC 6749, 3.3: no other space divides
-        identifier = msgspec.convert(claims.identifier, _Own) if "self" in scopes else None
+        identifier = _within(claims.identifier, _Own, "identifier") if "self" in scopes else None
     except msgspec.ValidationError as error:
         raise Unfit(f"A claim of the token is wrong: {_claim(error)}.") from error
     audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
@@ -311,7 +313,7 @@ def _narrowing(raw: dict[str, Any]) -> Narrowing:
     for name, value in raw.items():
         if value is None:
             raise Unfit(f"A claim of the token is wrong: `{name}` of `authorization_details` is null; leave it out.")
-    detail = msgspec.convert(raw, _Detail)
+    detail = _within(raw, _Detail, "authorization_details")
     identifier: tuple[str, str] | None = None
     if isinstance(detail.identifier, _Identifier):
         identifier = (detail.identifier.scheme, detail.identifier.value)
@@ -324,6 +326,14 @@ def _narrowing(raw: dict[str, Any]) -> Narrowing:
         datasets=None if detail.datasets is None else frozenset(detail.datasets),
         identifier=identifier,
     )
+
+
+def _within(given: object, kind: type[_T], claim: str) -> _T:
+    """What stands in a claim; raises `Unfit`, which names it."""
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise Unfit(f"A claim of the token is wrong: in `{claim}`, {_claim(error)}.") from error
 
 
 def _claim(error: msgspec.ValidationError) -> str:
