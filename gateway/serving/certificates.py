@@ -2,7 +2,8 @@
 
 Each request has ASGI's TLS extension (https://asgi.readthedocs.io/en/latest/specs/tls.html) with the one that was
 shown. Invariants: TLS 1.3 only; a certificate is asked for and not demanded (a bearer token needs none); one that
-`client_ca_file` does not vouch for ends the connection; no header says where a request came from.
+`client_ca_file` does not vouch for ends the connection, and each connection shows its own anew; no header says where a
+request came from.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def _modern(config: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.S
     del config
     context = made()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0  # who resumes a session shows no certificate: it may have expired since
     return context
 
 

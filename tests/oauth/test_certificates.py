@@ -190,6 +190,21 @@ def test_a_certificate_of_strangers_ends_the_connection(
         ask(client, serving.url, f"Bearer {token}")
 
 
+def test_no_session_is_resumed(serving: Serving, ca: CertificateAuthority, mine: Client) -> None:
+    """Who resumes one shows no certificate: one that has expired since would go on counting."""
+    showing, session = context(ca, mine), None
+    for _ in range(2):
+        with (
+            socket.create_connection(("127.0.0.1", serving.port), timeout=40) as plain,
+            showing.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as connection,
+        ):
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            assert connection.recv(8) == b"HTTP/1.1"
+            session = connection.session
+            assert not connection.session_reused
+    assert session is None or not session.has_ticket
+
+
 def test_old_tls_is_refused(serving: Serving, ca: CertificateAuthority, mine: Client) -> None:
     old = context(ca, mine)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
