@@ -184,6 +184,10 @@ class IssuerUnavailable(DutyboundError):
     """An issuer could not be asked, or answered with something unfit. The text is for the operator."""
 
 
+class IssuerRefused(IssuerUnavailable):
+    """An issuer refused what it was sent: it is there, and does not take it (400)."""
+
+
 class Unfit(DutyboundError):
     """A token, a proof or a certificate does not prove who asks.
 

@@ -1,10 +1,10 @@
 """Signing in at an issuer: OpenID Connect's code flow, with PKCE (S256), state and nonce.
 
 Follows OpenID Connect Core 1.0 (3.1; 4 for `login_hint`), RFC 6749 (4.1), RFC 7636, RFC 8707 (`resource`) and RFC 9207
-(`iss`). Invariants: only the configured issuer is asked, through the bounded client of `gateway.identity.issuers`; a
-code counts only with the state, verifier and nonce that the same browser was given, once begun and within `WITHIN`; the
-ID token is verified before anything in it counts; of the access token nothing is read: the API judges it at each
-request.
+(`iss`, without which nobody comes back where the issuer's metadata promises it). Invariants: only the configured issuer
+is asked, through the bounded client of `gateway.identity.issuers`; a code counts only with the state, verifier and
+nonce that the same browser was given, once begun and within `WITHIN`; the ID token is verified before anything in it
+counts; of the access token nothing is read: the API judges it at each request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from joserfc.errors import JoseError
 
 from gateway.config.oauth import LoginSettings
 from gateway.console.sessions import FRESH, Session
-from gateway.errors import IssuerUnavailable
+from gateway.errors import IssuerRefused, IssuerUnavailable
 from gateway.identity.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.identity.jwt import RepeatedMember, read_jwt
 
@@ -105,7 +105,11 @@ class SignIn:
         """Who came back; raises `NotSignedIn`."""
         if self._now() > begun.until or not compare_digest(given.get("state", "").encode(), begun.state.encode()):
             raise NotSignedIn("stale")
-        if "iss" in given and given["iss"] != self._issuer.settings.issuer:
+        try:
+            named = "iss" in given or await self._issuer.promises("authorization_response_iss_parameter_supported")
+        except IssuerUnavailable as error:
+            raise NotSignedIn("unreachable") from error
+        if named and given.get("iss") != self._issuer.settings.issuer:
             raise NotSignedIn("unfit")
         if "error" in given or not given.get("code"):
             raise NotSignedIn("refused")
@@ -117,6 +121,8 @@ class SignIn:
                 told = await self._issuer.post(place, form, (self.settings.client_id, self._secret))
                 answer = msgspec.convert(told, _Answer)
                 claims = await self._claims(answer, begun)
+        except IssuerRefused as error:  # the code was used, is over, or is another sign-in's
+            raise NotSignedIn("stale") from error
         except IssuerUnavailable as error:
             raise NotSignedIn("unreachable") from error
         except msgspec.MsgspecError as error:

@@ -25,7 +25,7 @@ from connectors.http.bounded import bounded_client
 from connectors.http.transport import TransportOptions
 from connectors.mapping import duplicate_keys
 from gateway.config.oauth import IssuerSettings
-from gateway.errors import IssuerUnavailable
+from gateway.errors import IssuerRefused, IssuerUnavailable
 from gateway.manage.states import Heard
 from gateway.saying import in_words
 from gateway.values import is_loopback
@@ -135,23 +135,34 @@ class Issuer:
         return found
 
     async def endpoint(self, name: str) -> str:
-        """The address that the issuer's metadata gives for `name`, as `jwks_uri`; raises `IssuerUnavailable`.
+        """The address that the issuer's metadata gives for `name`, as `jwks_uri`; raises `IssuerUnavailable`."""
+        url = (await self._described()).get(name)
+        if not isinstance(url, str) or not _allowed(url):
+            raise IssuerUnavailable(f"its metadata has no usable {name}")
+        return url
 
-        Metadata is read at most once an interval, and again when `stale`.
+    async def promises(self, name: str) -> bool:
+        """Whether the issuer's metadata has `true` for `name`; raises `IssuerUnavailable`."""
+        return (await self._described()).get(name) is True
+
+    async def _described(self) -> Mapping[str, Any]:
+        """The issuer's metadata, read at most once an interval, and again when `stale`.
+
+        Whoever waited while it was read without success is refused with it, and does not read it once more.
         """
         async with self._discovery:
             now = self._now()
             if self._metadata is None or now - self._discovered_at > self._ages.stale:
                 if now - self._failed_at < self._ages.interval:
                     raise IssuerUnavailable("its metadata was asked for a moment ago without success")
-                self._failed_at = now
-                async with _bounded(self._ages.timeout):
-                    self._metadata = await self._discover()
-                self._discovered_at, self._failed_at = now, float("-inf")
-            url = self._metadata.get(name)
-        if not isinstance(url, str) or not _allowed(url):
-            raise IssuerUnavailable(f"its metadata has no usable {name}")
-        return url
+                try:
+                    async with _bounded(self._ages.timeout):
+                        self._metadata = await self._discover()
+                except BaseException:
+                    self._failed_at = self._now()
+                    raise
+                self._discovered_at = now
+            return self._metadata
 
     async def post(self, url: str, form: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str, Any]:
         """The issuer's JSON answer to a form, with HTTP Basic `auth` where given; raises `IssuerUnavailable`."""
@@ -227,7 +238,8 @@ class Issuer:
         headers = {"Accept": "application/json, application/jwk-set+json"}
         answer = await self._http().request(method, url, headers=headers, follow_redirects=False, **content)
         if answer.status_code != 200:
-            raise IssuerUnavailable(f"it answered {answer.status_code}")
+            kind = IssuerRefused if method == "POST" and answer.status_code == 400 else IssuerUnavailable
+            raise kind(f"it answered {answer.status_code}")
         if duplicate_keys.check(answer.content) == "duplicate keys":
             raise IssuerUnavailable("its answer has a member twice")
         try:

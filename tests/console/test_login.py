@@ -143,6 +143,33 @@ async def test_what_comes_back_otherwise_is_not_asked_about(sign_in: SignIn, iss
     assert forms == []
 
 
+async def test_who_comes_back_without_the_name_that_their_issuer_promises_is_not_signed_in(
+    sign_in: SignIn, issuer: TestIssuer
+) -> None:
+    """RFC 9207, 2.4: else a code of one issuer could be taken to another."""
+    issuer.metadata["authorization_response_iss_parameter_supported"] = True
+    _, begun = await sign_in.begin("/my/", None, fresh=False)
+    forms = answering(issuer, begun)
+    for given in ({"code": "c"}, {"error": "access_denied"}):
+        with pytest.raises(NotSignedIn, match="unfit"):
+            await sign_in.finish(begun, {"state": begun.state, **given})
+    assert forms == []
+    good = {"state": begun.state, "code": "c", "iss": issuer.url}
+    assert (await sign_in.finish(begun, good)).subject == "person-1"
+
+
+async def test_a_code_that_the_issuer_refuses_is_stale_and_the_issuer_is_not_called_out_of_reach(
+    sign_in: SignIn, issuer: TestIssuer
+) -> None:
+    _, begun = await sign_in.begin("/my/", None, fresh=False)
+    issuer.answer = (400, {}, b'{"error": "invalid_grant"}')
+    with pytest.raises(NotSignedIn, match="stale"):
+        await sign_in.finish(begun, {"state": begun.state, "code": "used before"})
+    issuer.answer = (401, {}, b'{"error": "invalid_client"}')
+    with pytest.raises(NotSignedIn, match="unreachable"):
+        await sign_in.finish(begun, {"state": begun.state, "code": "c"})
+
+
 async def test_an_issuer_out_of_reach_is_told_as_that(sign_in: SignIn, issuer: TestIssuer) -> None:
     issuer.answer = (500, {}, b"")
     with pytest.raises(NotSignedIn, match="unreachable"):

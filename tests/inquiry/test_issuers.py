@@ -145,6 +145,17 @@ async def test_a_slow_issuer_is_given_up(client: httpx.AsyncClient, issuer: Test
     assert "out of reach" in (await gate.refusal(issuer.token())).message
 
 
+async def test_who_waits_for_metadata_that_does_not_come_is_refused_together(
+    client: httpx.AsyncClient, issuer: TestIssuer
+) -> None:
+    """Else each would have it read once more: the last of many would wait for all before it."""
+    issuer.delay = 30.0
+    at = Issuer(IssuerSettings(issuer.url, "login"), lambda: client, time.time, Ages(timeout=0.5))
+    waiting = await asyncio.gather(*(at.endpoint("token_endpoint") for _ in range(20)), return_exceptions=True)
+    assert {type(each) for each in waiting} == {IssuerUnavailable}
+    assert sum(issuer.asked.values()) == 1
+
+
 async def test_an_issuer_that_is_down_refuses_only_its_own(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
     down = TestIssuer()
     down.close()
