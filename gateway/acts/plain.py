@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -35,6 +36,8 @@ _STATUS = {Code.MATTER_NOT_FOUND: 404, Code.CONFLICT: 409}
 _OF_REASONS = {"ARGUMENT": 400, "SIGN_IN": 403, "SECOND_PERSON": 403}
 """Of `MATTER_INVALID`; of every other reason it is 409."""
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_AS_IT_IS = "/:@!$&'()*+,;="
+"""What stands in an address unencoded (RFC 3986, 3.3), beside letters, digits and `-._~`."""
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -93,7 +96,7 @@ class Plain:
 
     async def _asked(self, request: Request, most: int) -> Asked:
         authenticator, headers = self._authenticator(), request.scope["headers"]
-        address = self._public_url + request.url.path
+        address = self._public_url + quote(request.scope["path"], safe=_AS_IT_IS)
         named = dict(request.path_params)
         credentials = authenticator.credentials(headers)
         requester = await authenticator.authenticate(credentials, request.method, headers, address)
