@@ -84,7 +84,11 @@ def _started(folder: Path, direct: bool) -> Iterator[Started]:
 
 def beside(pid: int) -> int:
     """How many processes beside those that serve have begun."""
-    return sum(b"--parent" in Path(f"/proc/{each}/cmdline").read_bytes() for each in descendants(pid))
+    found = 0
+    for each in descendants(pid):
+        with contextlib.suppress(OSError):  # it has ended since
+            found += b"--parent" in Path(f"/proc/{each}/cmdline").read_bytes()
+    return found
 
 
 def gone(pid: int) -> bool:
