@@ -23,7 +23,7 @@ from gateway.rules.decide import guards
 from gateway.rules.decide.vocabulary import FLAGS
 from gateway.rules.explain import explain, matrix
 from gateway.rules.explain.changes import Situation
-from gateway.rules.files import calendar, proposal, thresholds
+from gateway.rules.files import calendar, officers, proposal, thresholds
 from gateway.rules.files.purposes import KINDS
 from gateway.rules.model import Flag, RequesterEntry
 from gateway.rules.ruleset import RuleSet
@@ -169,6 +169,8 @@ def _check(arguments: argparse.Namespace) -> int:
     )
     print(f"rule set {rule_set.digest}")
     today = guards.day(datetime.datetime.now(datetime.UTC), policies.time_zone)
+    if not rule_set.officers.entries:
+        print(f"warning: {arguments.policies / officers.FILE}: there is none, so that this set cannot be proposed")
     if wrong := deadlines.ending(rule_set.calendar, today):
         print(f"warning: {arguments.policies / calendar.FILE}: {wrong}")
     return 0

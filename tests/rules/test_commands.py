@@ -276,3 +276,11 @@ def test_check_warns_of_a_list_that_ends(capsys: pytest.CaptureFixture[str], tmp
     code, out, _ = run(capsys, "check", policies=directory)
     assert code == 0
     assert f"warning: {file}: the holidays are listed until 2026-12-31" in out
+
+
+def test_check_warns_where_nobody_could_approve_another_set(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    directory = copy(tmp_path)
+    (directory / "officers.yaml").unlink()
+    code, out, _ = run(capsys, "check", policies=directory)
+    assert code == 0
+    assert f"warning: {directory / 'officers.yaml'}: there is none, so that this set cannot be proposed" in out
