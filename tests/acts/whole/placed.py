@@ -25,7 +25,7 @@ LOOK = f"""query($id: IdentifierInput!%s) @inquiry(purpose: {PURPOSE}%s) {{
   person(id: $id) {{ name incomeStatements {{ year }} }} }}"""
 OWN = "%s @inquiry(purpose: SUBJECT_ACCESS) { it: %s }"
 BY_ID = ("revokeConsent", "declineConsentRequest", "withdrawMatter")
-HISTORY = "query($after: String) { it: me { accessHistory(after: $after) %s } }"
+HISTORY = "query($of: %s) { it: me { accessHistory(%s: $of) %s } }"
 
 
 def named(subject: Subject) -> dict[str, str]:
@@ -137,9 +137,11 @@ class Scene:
         if slot in ("@inquiry.consent", "@inquiry.recall"):
             who, member = both.who("tax-service", "inquire", official="t.two"), slot.partition(".")[2]
             return Asked(who, LOOK % (", $of: ID", f", {member}: $of"), {"id": named(other), "of": value})
-        if slot == "me.accessHistory.after":
-            history = asking.selected(asking.fields(schema)["me"].type.of_type.fields["accessHistory"].type)
-            return Asked(mine, HISTORY % history, {"after": value})
+        if slot in ("me.accessHistory.after", "me.accessHistory.id"):
+            history = asking.fields(schema)["me"].type.of_type.fields["accessHistory"]
+            member = slot.rpartition(".")[2]
+            kind, selected = history.args[member].type, asking.selected(history.type)
+            return Asked(mine, HISTORY % (kind, member, selected), {"of": value})
         if name in ("person", "organisation", "organisations", "_entities"):
             return Asked(mine, *_oneself(name, value))
         assert path.partition(".")[0] in asking.fields(schema)[name].args, f"nobody knows how to ask for {slot}"
