@@ -6,13 +6,15 @@ import ast
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("gateway", "connectors", "policies", "deploy", "tests")
 """Where pages stand, beside the root itself."""
+INSTALLED = frozenset({"node_modules", "__pycache__"})
+"""Folders of what npm installed and Python compiled."""
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -33,14 +35,15 @@ class Fence(NamedTuple):
 
 def pages() -> list[Path]:
     """Every Markdown page of the project."""
-    return sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in _pages(ROOT / folder))])
+    below = (page for folder in FOLDERS for page in files(ROOT / folder) if page.suffix == ".md")
+    return sorted([*ROOT.glob("*.md"), *below])
 
 
-def _pages(folder: Path) -> Iterator[Path]:
-    """Those of a folder; what npm installed there is not looked into, which would take longer than the rest."""
+def files(folder: Path, enter: Callable[[str], bool] = lambda name: name not in INSTALLED) -> Iterator[Path]:
+    """Every file below a folder. Only folders with a name to `enter` are looked into: what tools put there is much."""
     for place, inner, names in os.walk(folder):
-        inner[:] = [each for each in inner if each not in ("node_modules", "__pycache__")]
-        yield from (Path(place, name) for name in names if name.endswith(".md"))
+        inner[:] = filter(enter, inner)
+        yield from (Path(place, name) for name in names)
 
 
 def fences(page: Path) -> list[Fence]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.reading import ROOT
+from tests.docs.reading import INSTALLED, ROOT, files
 
 _FOLDERS = ("home", "root", "Users", "work", "workspace", "tmp", "mnt", "media", "srv")
 _ABSOLUTE = re.compile(
@@ -21,18 +21,17 @@ _PRIVATE_NETWORK = re.compile(r"https?://(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]
 PATTERNS = {"absolute path": _ABSOLUTE, "drive": _DRIVE, "private network": _PRIVATE_NETWORK}
 
 PUBLIC_INDEXES = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
-_NOT_OURS = {"node_modules", "__pycache__", "var", "dist", "build"}
+_NOT_OURS = INSTALLED | {"var", "dist", "build"}
 
 
-def files() -> list[Path]:
+def ours() -> list[Path]:
     """Every text file of the project: what is not ignored, made by a tool, or installed."""
-    found = []
-    for path in ROOT.rglob("*"):
-        parts = path.relative_to(ROOT).parts
-        hidden = any(part.startswith(".") and part not in (".ci", ".github", ".gitignore") for part in parts)
-        if not hidden and not _NOT_OURS & {*parts} and path.is_file() and not path.name.endswith((".pyc", ".db")):
-            found.append(path)
-    return found
+    found = files(ROOT, lambda name: _seen(name) and name not in _NOT_OURS)
+    return [path for path in found if _seen(path.name) and path.is_file() and not path.name.endswith((".pyc", ".db"))]
+
+
+def _seen(name: str) -> bool:
+    return not name.startswith(".") or name in (".ci", ".github", ".gitignore")
 
 
 def told(text: str) -> list[str]:
@@ -40,7 +39,7 @@ def told(text: str) -> list[str]:
 
 
 def test_no_file_names_a_place_on_a_machine() -> None:
-    texts = {path: path.read_text("utf-8", errors="replace") for path in files()}
+    texts = {path: path.read_text("utf-8", errors="replace") for path in ours()}
     assert len(texts) > 200
     wrong = {str(path.relative_to(ROOT)): told(text) for path, text in texts.items() if told(text)}
     assert wrong == {}
