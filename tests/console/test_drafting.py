@@ -249,6 +249,10 @@ def test_a_grant_and_a_purpose_are_changed_by_forms(
     expect(page.locator(".errors").get_by_role("listitem")).to_have_count(2)
     assert unfit(page) == [], page.url
     page.get_by_label("What it is called").fill(SCRIPT)
+    page.get_by_label("Articles").fill("19; 28(1)")
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.locator("#articles-error")).to_contain_text("It was not saved: `articles` must name")
+    expect(page.locator("#title-error")).to_have_count(0)
     page.get_by_label("Articles").fill("19, 28(1)")
     page.get_by_role("button", name="Save and check").click()
     expect(page.get_by_role("status").first).to_contain_text("The purpose is changed in your draft.", timeout=WAIT)

@@ -46,11 +46,14 @@ async def found(visit: Visit, name: str) -> Any:
 
 
 async def put(visit: Visit, path: str, value: Mapping[str, Any], field: str) -> list[tuple[str, Any]]:
-    """Change something of the draft; why that cannot be, as what is wrong with a field of the form."""
+    """Change something of the draft; why that cannot be, as what is wrong with the field of the form that the refusal
+    begins with, or else with `field`."""
     try:
         await visit.call("PUT", path, value)
     except ApiRefused as refused:
         if refused.code not in ("MATTER_INVALID", "CONFLICT"):
             raise
-        return [(field, visit.words("editing.refused", why=refused.message))]
+        named = refused.message.removeprefix("`").partition("`")[0]
+        at = named if isinstance(value.get(named), str | list) else field
+        return [(at, visit.words("editing.refused", why=refused.message))]
     return []
