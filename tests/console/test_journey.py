@@ -136,6 +136,15 @@ def test_a_copy_has_all_of_it(subject: Visitor) -> None:
     assert all(each["record"]["id"] in page.text for kind in told["datasets"] for each in kind["records"] or ())
 
 
+def test_a_printed_copy_has_no_heading_over_nothing(visitor: Visitor) -> None:
+    visitor.sign_in("organisation")
+    told = json.loads(visitor.get("/my/copy.json").content)
+    asked = [each for each in told["consentRequests"] if each["state"] == "OPEN"]
+    empty = [not told["consents"] and not asked, not told["optOuts"], not told["matters"]]
+    assert any(empty)
+    assert visitor.get("/my/copy/print").text.count("None.") == sum(empty)
+
+
 def test_a_printed_copy_has_what_the_pages_have(subject: Visitor) -> None:
     about = {"dataset": "enforcement-cases", "record": "EC-P00000-1", "reason": "It was paid in full."}
     paper = {"issuer": "District Court", "number": "DC-77", "date": "2024-12-20"}
