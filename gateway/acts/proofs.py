@@ -11,8 +11,6 @@ from gateway.rules.files.proofs import LEAST
 from gateway.writing import unseen
 
 MOST = 200
-_ANY_LEAST = 8
-"""Characters of a proof where the policies name no kinds: what was seen, and its number."""
 
 
 class Proof(NamedTuple):
@@ -31,8 +29,8 @@ def proof(kinds: Mapping[str, str], given: object) -> Proof:
         raise inputs.wrong(f"`onBehalf.proof` is empty; {_expected(kinds)}")
     said = " ".join(inputs.text(said, "onBehalf.proof", MOST).split())
     if not kinds:
-        if len(said) < _ANY_LEAST or not re.search(r"\d", said):
-            raise inputs.wrong(f"`onBehalf.proof` lacks what was seen, or its number; {_expected(kinds)}")
+        if len(said) < LEAST:
+            raise inputs.wrong(f"`onBehalf.proof` has fewer than {LEAST} characters; {_expected(kinds)}")
         return Proof(said)
     for kind, pattern in kinds.items():
         seen = said.removeprefix(f"{kind} ")
@@ -43,7 +41,7 @@ def proof(kinds: Mapping[str, str], given: object) -> Proof:
 
 def _expected(kinds: Mapping[str, str]) -> str:
     if not kinds:
-        return f"write what was seen and its number, {_ANY_LEAST} characters or more, as `identity card 640123456`"
+        return "write what was seen, as `identity card 640123456`"
     *others, last = [f"`{kind}`" for kind in kinds]
     listed = f"{', '.join(others)} or {last}" if others else last
     return f"write what was seen, {listed}, and then its number"

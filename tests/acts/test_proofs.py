@@ -51,7 +51,8 @@ def test_it_is_never_shorter_than_that_whatever_a_pattern_takes() -> None:
     assert "200" in refused(KINDS, "identity card " + "4" * 200)
 
 
-def test_where_the_policies_name_no_kinds_a_number_is_needed() -> None:
-    assert proof({}, "identity card 4711") == Proof("identity card 4711")
-    for said in ("x", "card 77", "identity card"):
-        assert "8 characters or more" in refused({}, said)
+def test_where_the_policies_name_no_kinds_it_is_what_was_seen() -> None:
+    for said in ("identity card 4711", "passport seen", "card"):
+        assert proof({}, said) == Proof(said)
+    for said in ("x", "id", "xxx", " x  "):
+        assert "write what was seen, as `identity card 640123456`" in refused({}, said)

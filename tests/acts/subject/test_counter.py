@@ -69,7 +69,12 @@ def counter() -> Iterator[Counter]:
         yield Counter(Looking(world))
 
 
-def test_every_act_of_a_counter_is_told_by_the_departments_name(counter: Counter) -> None:
+def test_every_act_of_a_counter_is_told_by_the_departments_name(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = counter.looking.office.rules
+    kinds = {"identity card": "[0-9]{4,12}"}
+    monkeypatch.setattr(rules, "requesters", msgspec.structs.replace(rules.requesters, proofs=kinds))
     asked = {
         "requester": {"issuer": ISSUER, "client": "tax-service"}, "purpose": "SUBSIDY_ASSESSMENT",
         "fields": [{"dataset": "income-statements", "fields": ["year"]}], "until": counter.until,
@@ -110,6 +115,12 @@ def test_every_act_of_a_counter_is_told_by_the_departments_name(counter: Counter
             assert hidden.encode() not in said
         counter.looking.project()
     assert {each["filedBy"] for each in (filed, applied)} == {"labour"}
+
+
+def test_a_proof_of_no_kind_is_oversights_alone(counter: Counter) -> None:
+    counter.at_counter("setOptOut", dataset="volunteering", optedOut=True)
+    (row,) = counter.rows()
+    assert (row["outcome"], row["told"]) == ("at its counter: had volunteering kept back for you", [])
 
 
 def test_what_the_subject_did_itself_is_not_a_row_and_anothers_is_not_there(counter: Counter) -> None:

@@ -59,12 +59,10 @@ def test_what_is_wider_is_told_as_wider(tmp_path: Path, file: str, old: str, new
 
 
 def test_what_a_counter_takes_for_proof_is_told(tmp_path: Path) -> None:
-    after = load(edited(tmp_path, "requesters.yaml", '  passport: "[A-Za-z0-9]{6,12}"', '  passport: "[0-9]{9}"'))
+    named = 'proofs:\n  passport: "[0-9]{9}"\n\nrequesters:\n'
+    after = load(edited(tmp_path, "requesters.yaml", "requesters:\n", named))
     (told,) = beside(shipped(), after)
-    assert told.text == (
-        "At a counter `passport` is taken with a number like `[0-9]{9}`; until now with a number like"
-        " `[A-Za-z0-9]{6,12}`."
-    )
+    assert told.text == "At a counter `passport` is taken with a number like `[0-9]{9}`; until now not."
 
 
 def test_what_finds_less_is_wider_and_no_official_is_shown() -> None:

@@ -258,25 +258,26 @@ def test_what_is_wrong_with_a_notices_secret_is_told_where_it_is_deployed(
     assert SECRET not in str(wrong)
 
 
-PROOFS = "proofs:\n  identity card"
+def with_proofs(tmp_path: Path, *kinds: str) -> Path:
+    return edited(tmp_path, FILE, "\nrequesters:\n", "\n".join(["", "proofs:", *kinds, "", "requesters:", ""]))
 
 
 def test_what_a_counter_takes_for_proof_is_part_of_the_digest(tmp_path: Path) -> None:
-    assert shipped().requesters.proofs["passport"] == "[A-Za-z0-9]{6,12}"
-    other = load(edited(tmp_path, FILE, PROOFS, "proofs:\n  driving licence"))
-    assert "identity card" not in other.requesters.proofs
+    other = load(with_proofs(tmp_path, '  passport: "[A-Za-z0-9]{6,12}"'))
+    assert other.requesters.proofs == {"passport": "[A-Za-z0-9]{6,12}"}
+    assert shipped().requesters.proofs == {}
     assert other.digest != shipped().digest
 
 
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ('proofs:\n  anything: ".*"\n  identity card', "proves nothing"),
-        ('proofs:\n  letters: "[A-Za-z]{3,}"\n  identity card', "no fewer than 4 characters"),
-        ('proofs:\n  open: "("\n  identity card', "is not a regular expression"),
-        ('proofs:\n  "7": "[0-9]{9}"\n  identity card', "must be what a document is called"),
+        ('  anything: ".*"', "proves nothing"),
+        ('  letters: "[A-Za-z]{3,}"', "no fewer than 4 characters"),
+        ('  open: "("', "is not a regular expression"),
+        ('  "7": "[0-9]{9}"', "must be what a document is called"),
     ],
 )
 def test_a_kind_of_proof_that_proves_nothing_is_a_problem(tmp_path: Path, written: str, says: str) -> None:
-    found = problems(edited(tmp_path, FILE, PROOFS, written))
+    found = problems(with_proofs(tmp_path, written))
     assert any(says in str(each) for each in found), found
