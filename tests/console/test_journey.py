@@ -210,6 +210,16 @@ def test_a_matter_names_the_look_that_it_is_about(world: World) -> None:
     visitor.sign_in("organisation")
     form = visitor.get(f"/my/object?access={reply.inquiry['id']}")
     filed = {"access": reply.inquiry["id"], "reason": "That case is over."}
+    refused = visitor.post("/my/object", {**filed, "reason": ""}, form)
+    for shown in (form, refused, visitor.get("/my/looked"), visitor.get("/my/")):
+        told = re.findall("Market Regulation Authority looked at: [^<]*Notices of tax arrears", shown.text)
+        assert told, re.findall("[^<>]*Market Regulation Authority[^<]*", shown.text)
+    for shown in (form, refused):
+        assert "<dt>Law</dt>" in shown.text
+        assert "<dt>Notices of tax arrears</dt>" in shown.text
+        assert reply.inquiry["id"] not in re.sub("<input[^>]*>", "", shown.text)
+    stranger = other(visitor, "subject")
+    assert stranger.get(f"/my/object?access={reply.inquiry['id']}").status_code == 404
     assert visitor.post("/my/object", filed, form).status_code == 303
     page = visitor.get("/my/matters")
     mine = page.text.partition("That case is over.")[0].rpartition("<section")[2]

@@ -48,7 +48,7 @@ _HERE = """() => {
   const around = each.closest('.cm-editor') ?? each;  // an editor marks its frame
   const looks = getComputedStyle(around);
   return {
-    stop: Number(group.dataset.stop),
+    stop: Number(group?.dataset.stop),
     seen: looks.outlineStyle !== 'none' || looks.boxShadow !== 'none',
     shown: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
     html: each.outerHTML.slice(0, 120),

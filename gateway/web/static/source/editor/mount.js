@@ -113,6 +113,13 @@ export function mount(textarea, { extensions = () => [], bindings = [], problems
     });
   const view = new EditorView({ root, parent, state: begin(textarea.value) });
   for (const each of labels) each.addEventListener("click", () => view.focus());
+  // What is wrong leads to the field, which is hidden.
+  for (const each of document.querySelectorAll(`a[href="#${textarea.id}"]`)) {
+    each.addEventListener("click", (event) => {
+      event.preventDefault();
+      view.focus();
+    });
+  }
   textarea.hidden = true;
   textarea.after(host);
   return {
