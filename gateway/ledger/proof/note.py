@@ -21,6 +21,8 @@ ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
 _TIME = 8
 MAX_SIGNATURES = 64
+_SHOWN = 100
+"""Characters of a wrong name that an error repeats: a whole file may have been taken for one."""
 _b64 = binascii.b2a_base64
 
 
@@ -49,7 +51,8 @@ def number(text: str) -> int:
 
 def _check_name(name: str) -> None:
     if not name or "+" in name or any(c.isspace() or ord(c) < 0x20 for c in name):
-        raise ValueError(f"`{name}` cannot name a key: it must have no space and no `+`")
+        shown = f"`{name}`" if len(name) <= _SHOWN else f"what comes before its `+`, {len(name):,} characters,"
+        raise ValueError(f"{shown} cannot name a key: it must have no space and no `+`")
 
 
 def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:

@@ -54,6 +54,8 @@ def parse(text: str) -> Proof:
     """Read a tlog-proof; raises `ValueError` with what is wrong with it."""
     head, gap, checkpoint = text.partition("\n\n")
     lines = head.split("\n")
+    if lines[0] == f"{HEADER}\r":
+        raise ValueError("its lines end with CR LF, as Windows ends them; save it with LF alone")
     if lines[0] != HEADER:
         raise ValueError(f"it is no receipt: it does not begin with `{HEADER}`")
     if not gap:

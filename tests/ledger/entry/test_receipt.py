@@ -64,6 +64,13 @@ def test_any_missing_or_added_part_is_found(answers: list[bytes], data: st.DataO
             verify_receipt(changed, VERIFIERS)
 
 
+def test_line_ends_of_windows_are_named(answers: list[bytes]) -> None:
+    with pytest.raises(
+        VerificationFailed, match="its lines end with CR LF, as Windows ends them; save it with LF alone"
+    ):
+        verify_receipt(receipt_of(answers[0]).replace("\n", "\r\n"), VERIFIERS)
+
+
 def test_what_its_holder_closed_is_not_told_to_be_erased_for_certain(answers: list[bytes]) -> None:
     text = receipt_of(answers[0])
     extra = tlog_proof.parse(text).extra

@@ -96,6 +96,13 @@ def test_an_altered_verifier_key_is_refused(text: str) -> None:
         parse_verifier(text)
 
 
+def test_what_was_taken_for_a_verifier_key_is_not_repeated_whole() -> None:
+    answer = '{"data":{"amount":"640.00"}}' + " " * 600
+    with pytest.raises(ValueError, match=r"what comes before its `\+`, 628 characters, cannot name a key") as refused:
+        parse_verifier(f"{answer}+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    assert "640" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "text", ["a\n1\n", "\n1\nAA==\n", "a\n01\n" + "A" * 43 + "=\n", "a\n1\nAAAA\n", "a\n-1\nAAAA\n"]
 )
