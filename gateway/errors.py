@@ -181,11 +181,14 @@ class Crowded(DutyboundError):
 
 
 class IssuerUnavailable(DutyboundError):
-    """An issuer could not be asked, or answered with something unfit. The text is for the operator."""
+    """An issuer could not be asked, or answered with something unfit. The text is for the operator.
 
+    `refused`: it is there, and does not take what it was sent (400).
+    """
 
-class IssuerRefused(IssuerUnavailable):
-    """An issuer refused what it was sent: it is there, and does not take it (400)."""
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
 
 
 class Unfit(DutyboundError):

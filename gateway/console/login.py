@@ -23,7 +23,7 @@ from joserfc.errors import JoseError
 
 from gateway.config.oauth import LoginSettings
 from gateway.console.sessions import FRESH, Session
-from gateway.errors import IssuerRefused, IssuerUnavailable
+from gateway.errors import IssuerUnavailable
 from gateway.identity.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.identity.jwt import RepeatedMember, read_jwt
 
@@ -121,10 +121,9 @@ class SignIn:
                 told = await self._issuer.post(place, form, (self.settings.client_id, self._secret))
                 answer = msgspec.convert(told, _Answer)
                 claims = await self._claims(answer, begun)
-        except IssuerRefused as error:  # the code was used, is over, or is another sign-in's
-            raise NotSignedIn("stale") from error
         except IssuerUnavailable as error:
-            raise NotSignedIn("unreachable") from error
+            # Where it refused: the code was used, is over, or is another sign-in's.
+            raise NotSignedIn("stale" if error.refused else "unreachable") from error
         except msgspec.MsgspecError as error:
             raise NotSignedIn("unfit") from error
         if answer.token_type.lower() != "bearer" or (begun.fresh and self._now() - claims.auth_time > FRESH):

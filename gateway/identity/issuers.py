@@ -25,7 +25,7 @@ from connectors.http.bounded import bounded_client
 from connectors.http.transport import TransportOptions
 from connectors.mapping import duplicate_keys
 from gateway.config.oauth import IssuerSettings
-from gateway.errors import IssuerRefused, IssuerUnavailable
+from gateway.errors import IssuerUnavailable
 from gateway.manage.states import Heard
 from gateway.saying import in_words
 from gateway.values import is_loopback
@@ -238,8 +238,8 @@ class Issuer:
         headers = {"Accept": "application/json, application/jwk-set+json"}
         answer = await self._http().request(method, url, headers=headers, follow_redirects=False, **content)
         if answer.status_code != 200:
-            kind = IssuerRefused if method == "POST" and answer.status_code == 400 else IssuerUnavailable
-            raise kind(f"it answered {answer.status_code}")
+            refused = method == "POST" and answer.status_code == 400
+            raise IssuerUnavailable(f"it answered {answer.status_code}", refused=refused)
         if duplicate_keys.check(answer.content) == "duplicate keys":
             raise IssuerUnavailable("its answer has a member twice")
         try:

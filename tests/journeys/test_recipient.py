@@ -14,12 +14,14 @@ import msgspec
 import pytest
 from graphql import build_client_schema, build_schema, get_introspection_query, parse, validate
 
+from gateway.ledger.proof import tlog_proof
 from gateway.recipient import inbox
 from gateway.recipient.client import Client
 from gateway.recipient.config import load
 from gateway.recipient.receipts import Received, opened
 from gateway.recipient.register import Register
 from gateway.storage.recall.recalls import Recalled
+from gateway.storage.tables import SHARD_BITS
 from tests import configured
 from tests.journeys.asking import OFFICIALS, inquire
 from tests.recipient.kit import Doer
@@ -57,30 +59,34 @@ def recipient(world: World, tmp_path: Path) -> Iterator[Recipient]:
     made.register.close()
 
 
-def received(world: World) -> Received:
-    """What an inquiry about arrears gave."""
+def received(world: World) -> tuple[Received, str]:
+    """What an inquiry about arrears gave, and its receipt."""
     subject = world.subject("ordinary")
     reply = inquire(world, WHO, "TENDER_QUALIFICATION", "{ name taxArrears { period amount } }", subject)
     found = opened(reply.inquiry["receipt"])
     assert found is not None
     assert any(each.dataset == "tax-arrears" for each in found.records)
-    return found
+    return found, reply.inquiry["receipt"]
 
 
-def recalled(world: World, of: Received, action: str, sequence: int) -> str:
+def recalled(world: World, of: Received, receipt: str, action: str, sequence: int) -> str:
     """A recall of the arrears that an answer gave, as selection makes its row."""
+    proof = tlog_proof.parse(receipt)
     given = [each for each in of.records if each.dataset == "tax-arrears"]
     records = [Recalled(each.record, each.version, each.fields) for each in given]
     now, id_ = time.time_ns() // 1000, secrets.token_hex(16)
     row: dict[str, Any] = {
         "id": id_, "sequence": sequence, "job": secrets.token_hex(16), "issuer": world.told["issuer"], "client": WHO,
-        "place": sequence, "inquiry": of.inquiry, "purpose": of.purpose, "scheme": given[0].scheme,
+        "inquiry": of.inquiry, "purpose": of.purpose, "scheme": given[0].scheme,
         "value": given[0].value, "dataset": "tax-arrears", "records": msgspec.json.encode(records).decode(),
         "action": action,
         "at": now, "due": now + DAY, "state": "open", "filed_in": 1,
     }  # fmt: skip
-    names = ", ".join(row)
     with contextlib.closing(sqlite3.connect(world.told["store"].partition("///")[2], timeout=60)) as store, store:
+        origin = proof.checkpoint.partition("\n")[0]
+        (shard,) = store.execute("SELECT id FROM shard WHERE origin = ?", (origin,)).fetchone()
+        row["place"] = shard << SHARD_BITS | proof.index
+        names = ", ".join(row)
         store.execute(f"INSERT INTO recall ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
     return id_
 
@@ -90,8 +96,8 @@ def test_it_fetches_what_was_corrected_and_deletes_what_was_withdrawn(world: Wor
     assert any(not recipient.client.turn().answered for _ in range(5))
     recipient.doer.asked.clear()
     recipient.said.clear()
-    of = received(world)
-    first = recalled(world, of, "update", 1)
+    of, receipt = received(world)
+    first = recalled(world, of, receipt, "update", 1)
     assert recipient.client.turn() == (1, 0, 0), recipient.said
     [updated] = recipient.doer.asked
     assert (updated.recall, updated.action, updated.purpose, updated.unknown) == (first, "UPDATE", of.purpose, ())
@@ -103,7 +109,7 @@ def test_it_fetches_what_was_corrected_and_deletes_what_was_withdrawn(world: Wor
     fetched = opened(updated.correction.receipt)
     assert fetched is not None
     assert recipient.register.knows(fetched.inquiry)
-    second = recalled(world, of, "delete", 2)
+    second = recalled(world, of, receipt, "delete", 2)
     assert recipient.client.turn() == (1, 0, 0), recipient.said
     assert [each.recall for each in recipient.doer.asked] == [first, second]
     assert recipient.client.turn() == (0, 0, 0)

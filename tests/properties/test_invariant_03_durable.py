@@ -166,9 +166,10 @@ def test_the_property_fails_when_the_ledger_lies(world: World, port: Callable[[L
 def _takes_an_unknown_commit_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     real = SqliteHeld._write
 
-    def faulty(self: Any, group: Any) -> None:
+    def faulty(self: Any, group: Any) -> float:
         with contextlib.suppress(StoreUnavailable):
-            real(self, group)
+            return real(self, group)
+        return 0.0
 
     monkeypatch.setattr(SqliteHeld, "_write", faulty)
 
