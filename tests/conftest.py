@@ -129,8 +129,8 @@ LONGEST = ("tests/faults/", "tests/acts/whole/", "tests/storage/test_serving.py"
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers more than there are cores: a third of the time a test waits for processes that it started."""
-    return (os.cpu_count() or 1) + 2
+    """One worker more than there are cores: a third of the time a test waits for processes that it started."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

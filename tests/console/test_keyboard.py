@@ -16,6 +16,8 @@ OPEN = ("/", "/open/catalogue", "/open/organisations", "/open/transparency", "/l
 
 _SOON = 5_000
 """Milliseconds after which a focus that is not seen never will be."""
+_DRAWN = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+"""Only then has the focus gone to where the page begins, and does not go there during the walk."""
 _NUMBERED = """() => {
   const can = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"], '
     + '[contenteditable=true]';
@@ -58,6 +60,7 @@ _HERE = """() => {
 
 def walked(page: Page) -> list[str]:
     """What is wrong with a walk through the page by Tab, and back out of it."""
+    page.evaluate(_DRAWN)
     places: list[str] = page.evaluate(_NUMBERED)
     wrong: list[str] = []
     for place, html in enumerate(places):
