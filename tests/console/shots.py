@@ -34,7 +34,12 @@ from tests.web.looking import chromium
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 FOLDER = ROOT / "var" / "shots"
 SITE = ROOT / "deploy" / "docs" / "pages" / "pictures"
-OF_SITE = ("subject-my-looked", "steward-console-matters", "officer-console-proposals", "oversight-console-findings")
+OF_SITE = (
+    "organisation-my-looked",
+    "steward-console-matters",
+    "officer-console-proposals",
+    "oversight-console-findings",
+)
 """What stands in the documentation too: its beginning, committed."""
 WAIT = 120_000
 """Milliseconds in which a page is there, on however busy a machine."""
@@ -87,7 +92,10 @@ def _pages(world: World, browser: Browser, folder: Path) -> Iterator[tuple[str, 
     finding = f"/console/findings/{watched.finding(told)}"
     officer = Visitor(dict(told))
     officer.sign_in("officer")
-    more = {"officer": [*filled.proposal(told, world.region.place.policies), *filled.draft(officer)]}
+    more = {
+        "organisation": ["/my/looked"],
+        "officer": [*filled.proposal(told, world.region.place.policies), *filled.draft(officer)],
+    }
     for role in FIRST:
         page = _begun(browser)
         page.goto(told["pages"]["login_as"][role])
