@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.acts.whole.replicas import Replicas
+from tests.acts.whole.replicas import together
 from tests.recall.room import Room, room_on
 from tests.recall.telling import Telling
 from tests.storage.conftest import Place, bare, place, server, store
-from tests.world import opened
 
 __all__ = ["Place", "bare", "place", "room", "server", "store"]
 
@@ -23,8 +22,5 @@ async def room(place: Place) -> AsyncIterator[Room]:
 
 @pytest.fixture
 def region(place: Place) -> Iterator[Telling]:
-    with opened() as world:
-        both = Replicas(world, place)
-        world.run(both.__aenter__())
+    with together(place) as (world, both):
         yield Telling(world, both)
-        world.run(both.__aexit__())

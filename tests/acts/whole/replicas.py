@@ -6,9 +6,10 @@ Beside `tests.world`, which simulates what lies outside: departments, tokens, an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ from tests.acts.whole import asking
 from tests.ledger.support import KEY, ORIGIN, FaultyStore
 from tests.ledgers import ledger_on
 from tests.storage.conftest import Place
-from tests.world import Ask, World
+from tests.world import Ask, World, opened
 
 BEFORE, AFTER = "before the commit", "after the commit"
 STATEMENTS = ("INSERT INTO entry ", "UPDATE shard", "COMMIT", "AFTER COMMIT")
@@ -209,3 +210,15 @@ class Replicas:
 
     def steward(self, department: str, name: str, scope: str = "steward") -> Requester:
         return self.who(f"{department}-stewards", scope, official=name)
+
+
+@contextlib.contextmanager
+def together(place: Place) -> Iterator[tuple[World, Replicas]]:
+    """A world, and both gateways in its loop, as long as this lasts."""
+    with opened() as world:
+        both = Replicas(world, place)
+        world.run(both.__aenter__())
+        try:
+            yield world, both
+        finally:
+            world.run(both.__aexit__())

@@ -27,10 +27,10 @@ from tests.acts.desk import ISSUER
 from tests.acts.whole.folded import Ledgers
 from tests.acts.whole.judging import whole
 from tests.acts.whole.placed import DATASET, LOOK, PURPOSE, Scene, named
-from tests.acts.whole.replicas import Replica, Replicas, Said
+from tests.acts.whole.replicas import Replica, Said, together
 from tests.ledger.support import VERIFIERS
 from tests.storage.conftest import Place
-from tests.world import new_subject, opened
+from tests.world import new_subject
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -60,11 +60,8 @@ class Attack(Scene):
 
 @pytest.fixture
 def attack(place: Place) -> Iterator[Attack]:
-    with opened() as world:
-        both = Replicas(world, place)
-        world.run(both.__aenter__())
+    with together(place) as (world, both):
         yield Attack(world, both)
-        world.run(both.__aexit__())
 
 
 def test_a_steward_alone_releases_and_hides_nothing(attack: Attack) -> None:

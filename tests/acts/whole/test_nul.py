@@ -8,11 +8,11 @@ import pytest
 
 from gateway.ledger.log.tiles import checkpoint
 from tests.acts.whole.placed import Scene
-from tests.acts.whole.replicas import Replicas
+from tests.acts.whole.replicas import together
 from tests.acts.whole.slots import slots
 from tests.acts.whole.test_others_ids import IDENTIFIERS
 from tests.storage.conftest import Place, place, server
-from tests.world import new_subject, opened
+from tests.world import new_subject
 
 __all__ = ["place", "server"]
 
@@ -21,11 +21,8 @@ TOLD = ("ARGUMENT", "INQUIRY_INVALID", "CONSENT_REQUIRED", "GRAPHQL_VARIABLES_IN
 
 @pytest.fixture
 def scene(place: Place) -> Iterator[Scene]:
-    with opened() as world:
-        both = Replicas(world, place)
-        world.run(both.__aenter__())
+    with together(place) as (world, both):
         yield Scene(world, both)
-        world.run(both.__aexit__())
 
 
 def test_it_is_refused_wherever_an_id_is_taken(scene: Scene) -> None:
