@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 
 from tests.bench.report import Line, Row
+
+Measure = Callable[[], float]
 
 APOLLO, NODE = "apollo-gateway", "node-rest"
 UNSEEN = "new-document"
@@ -17,24 +20,30 @@ def lines(rows: list[Row]) -> list[Line]:
     held = [row for row in rows if row["bench"] == "memory" and row["load_s"] and row["usual"]]
     found: list[Line] = []
 
-    def line(what: str, unit: str, must: float, aim: float, value: Callable[[], float]) -> None:
+    def line(what: str, unit: str, must: float, aim: float, value: Measure, node: Measure | None = None) -> None:
         with contextlib.suppress(KeyError, ValueError):
-            found.append(Line(what, value(), unit, must, aim))
+            found.append(Line(what, value(), unit, must, aim, node=node() if node else None))
 
     def cpu(name: str, connections: int = 32) -> float:
         return float(by[name, connections]["cpu_ms"])
 
-    def added(key: str) -> float:
-        return float(by["dutybound", 1][key] - by["one-department", 1][key])
+    def added(key: str, gateway: str = "dutybound") -> float:
+        return float(by[gateway, 1][key] - by["one-department", 1][key])
+
+    def leaf(prefix: str = "") -> float:
+        return (cpu(f"{prefix}800-leaves") - cpu(f"{prefix}50-leaves")) / 0.75
 
     most = max((row["load_s"] for row in held), default=0)
     growth = next((row for row in rows if row["name"] == "append, growth"), {"entries": 0})
     line("CPU at 32 connections, to @apollo/gateway", "", 0.20, 0.12, lambda: cpu("dutybound") / cpu(APOLLO))
     line("the same, to a Node fan-out over REST", "", 1.8, 1.2, lambda: cpu("dutybound") / cpu(NODE))
     line("CPU at 1 connection, to @apollo/gateway", "", 0.40, 0.25, lambda: cpu("dutybound", 1) / cpu(APOLLO, 1))
-    line("p50 at 1 connection, over a department's own", "ms", 0.8, 0.45, lambda: added("p50_ms"))
-    line("p99 at 1 connection, over a department's own", "ms", 3.0, 1.5, lambda: added("p99_ms"))
-    line("CPU of one more leaf value", "us", 0.3, 0.1, lambda: (cpu("800-leaves") - cpu("50-leaves")) / 0.75)
+    for key, must, aim in (("p50", 0.8, 0.45), ("p99", 3.0, 1.5)):
+        line(
+            f"{key} at 1 connection, over a department's own", "ms", must, aim,
+            functools.partial(added, f"{key}_ms"), functools.partial(added, f"{key}_ms", NODE),
+        )  # fmt: skip
+    line("CPU of one more leaf value", "us", 0.3, 0.1, leaf, lambda: leaf(f"{NODE}, "))
     line(
         "CPU of a document never seen, to @apollo/gateway's", "", 1.0, 0.5,
         lambda: cpu(UNSEEN, 1) / cpu(f"{APOLLO}, {UNSEEN}", 1),

@@ -6,7 +6,7 @@ The others enforce and record nothing: they ask the same departments, and merge 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.bench.report import Row
 from tests.ports import free_port
 
 Start = Callable[[Path, dict[str, str], Cores], Gateway]
+SIZES = ("50", "800")
+"""Leaf values of answers that are smaller and larger than the usual one: what one more costs."""
 
 
 def run(folder: Path, cores: Cores, say: Callable[[str], None], lengths: Lengths = USUAL) -> list[Row]:
@@ -34,7 +36,7 @@ def run(folder: Path, cores: Cores, say: Callable[[str], None], lengths: Lengths
         say("@apollo/gateway")
         rows += rival(scene, gateways.apollo, lengths.warm_node, lengths, novel=True)
         say("fastify, mercurius and undici over REST")
-        rows += rival(scene, gateways.node_rest, lengths.warm_node, lengths)
+        rows += rival(scene, gateways.node_rest, lengths.warm_node, lengths, sizes=SIZES)
         say("Strawberry and httpx")
         rows += rival(scene, gateways.naive, lengths.warm, lengths)
         unrefused(child)
@@ -94,7 +96,7 @@ def own(scene: Scene, lengths: Lengths) -> list[Row]:
         add("dutybound", usual, 1, lengths.main)
         rows.append(memory(gateway, loaded))
         add("denial", scene.denial(), 32, lengths.other)
-        for leaves in ("50", "800"):
+        for leaves in SIZES:
             add(f"{leaves}-leaves", scene.inquiry(leaves), 32, lengths.other, leaves=int(leaves))
         rows.append(memory(gateway, loaded, of="800 values"))
         add("new-document", scene.novel(), 1, lengths.other)
@@ -120,8 +122,13 @@ def memory(gateway: Gateway, seconds: float, *, of: str = "") -> Row:
     }
 
 
-def rival(scene: Scene, start: Start, warm: float, lengths: Lengths, *, novel: bool = False) -> list[Row]:
-    """A comparison gateway: 32 connections and one; `novel`: with documents that it has not seen, too."""
+def rival(
+    scene: Scene, start: Start, warm: float, lengths: Lengths, *, novel: bool = False, sizes: Sequence[str] = ()
+) -> list[Row]:
+    """A comparison gateway: 32 connections and one; `novel`: with documents that it has not seen, too.
+
+    `sizes` are numbers of leaf values that it is asked for beside the usual one.
+    """
     ask = scene.bare()
     gateway = start(scene.folder, scene.departments, scene.cores)
     with running(gateway.child):
@@ -135,6 +142,9 @@ def rival(scene: Scene, start: Start, warm: float, lengths: Lengths, *, novel: b
         if novel:
             unseen = measure(gateway, scene.novel(bare=True), scene.cores, 1, lengths.other)
             rows.append(row(f"{gateway.name}, new-document", 1, unseen))
+        for leaves in sizes:
+            measured = measure(gateway, scene.bare(leaves), scene.cores, 32, lengths.other)
+            rows.append(row(f"{gateway.name}, {leaves}-leaves", 32, measured, leaves=int(leaves)))
     return rows
 
 

@@ -63,10 +63,10 @@ class Scene:
         self.tokens = world.tokens(folder / "tokens", issuer, self.issuer_url)
         self.strangers = world.tokens(folder / "strangers", issuer, self.issuer_url, stranger=True)
 
-    def bare(self) -> Ask:
-        """The 200 leaf values from a gateway that asks for no token."""
-        group = data.GROUPS["200"]
-        bodies = world.bodies(self.folder / "bare", group)
+    def bare(self, leaves: str = "200") -> Ask:
+        """As many leaf values from a gateway that asks for no token."""
+        group = data.GROUPS[leaves]
+        bodies = world.bodies(self.folder / f"bare-{leaves}", group)
         return Ask(Load(bodies), lambda index, reply: self._values(group, index, reply))
 
     def inquiry(self, leaves: str) -> Ask:

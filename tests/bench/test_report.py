@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.bench import report
+from tests.bench import budget, report
 from tests.bench.processes import cpu_seconds, memory_ns
 from tests.bench.report import Line
 
@@ -44,10 +44,43 @@ def test_the_file_has_the_contract_s_shape(tmp_path: Path) -> None:
         "others_cores": 0.25,
         "memory_drift": 1.0,
         "budget": [
-            {"what": "cpu", "value": 0.1235, "unit": "ms", "must": 0.4, "aim": 0.17, "more": False, "mark": "aim"}
+            {
+                "what": "cpu",
+                "value": 0.1235,
+                "unit": "ms",
+                "must": 0.4,
+                "aim": 0.17,
+                "more": False,
+                "node": None,
+                "mark": "aim",
+            }
         ],
         "rows": [{**row, "cpu_ms": 0.1235}],
     }
+
+
+def test_lines_in_seconds_show_what_the_fan_out_over_rest_took() -> None:
+    def row(name: str, connections: int, **more: float) -> report.Row:
+        return {"bench": "journey", "name": name, "connections": connections, **more}
+
+    rows = [
+        row("one-department", 1, p50_ms=0.1, p99_ms=0.2),
+        row("dutybound", 1, p50_ms=1.1, p99_ms=6.2),
+        row("node-rest", 1, p50_ms=0.4, p99_ms=2.2),
+        row("50-leaves", 32, cpu_ms=0.6),
+        row("800-leaves", 32, cpu_ms=1.05),
+        row("node-rest, 50-leaves", 32, cpu_ms=0.3),
+        row("node-rest, 800-leaves", 32, cpu_ms=0.72),
+    ]
+    found = {line.what: (round(line.value, 3), line.node and round(line.node, 3)) for line in budget.lines(rows)}
+    assert found == {
+        "p50 at 1 connection, over a department's own": (1.0, 0.3),
+        "p99 at 1 connection, over a department's own": (6.0, 2.0),
+        "CPU of one more leaf value": (0.6, 0.56),
+    }
+    table = report.budget([Line("start", 1.0, "s", 1.2, 0.6), *budget.lines(rows)])
+    *_, start, p50, _, _ = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    assert (start[6], p50[6]) == ("", "0.300 ms")
 
 
 def test_ratios_are_to_the_gateway_s_own_row_of_as_many_connections() -> None:

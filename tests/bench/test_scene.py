@@ -47,6 +47,7 @@ def test_the_whole_journey_runs_and_has_a_row_for_each_line_of_the_budget(
     assert all(min(each) > 10 and sum(each[:-1]) < each[-1] for each in sizes)  # the supervisor is in the last
     kept = [line.what for line in lines if not line.what.startswith(("the ledger's", "PostgreSQL", "the same of"))]
     assert len(kept) == 11
+    assert [line.what.partition(" ")[0] for line in lines if line.node is not None] == ["p50", "p99", "CPU"]
     table = report.budget(lines)
     assert all(what in table for what in kept)
 
