@@ -3,7 +3,8 @@
 Invariants: a proof is for exactly one token, method and address, is signed with the token's own key by an asymmetric
 algorithm, is no older than `max_age` and counts once, on every replica that shares the memory of proofs. Where nonces
 are asked for, a proof has one of ours, which were given out within the last two `NONCE_LIFE`; they are made from the
-time and a secret, so that replicas with one secret take each other's. A memory out of reach refuses.
+time, the memory's name and a secret, so that replicas with one secret take each other's, and none from before a memory
+was lost. A memory out of reach refuses.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from gateway.config.oauth import DPoPSettings
 from gateway.errors import Unfit
 from gateway.identity.issuers import ALGORITHMS, REGISTRY, Key, read_key
 from gateway.identity.jwt import RepeatedMember, read_jwt
-from gateway.identity.replay import Replays, ReplaysUnavailable
+from gateway.identity.replay import Forgotten, Replays, ReplaysUnavailable
 
 MAX_PROOF = 4096
 MAX_URL = 2048
@@ -42,6 +43,10 @@ _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 def _refused(message: str) -> Unfit:
     return Unfit(message, "invalid_dpop_proof")
+
+
+def _unchecked() -> Unfit:
+    return Unfit("DPoP proofs cannot be checked for reuse now; try later.", retryable=True)
 
 
 class _Header(msgspec.Struct):
@@ -93,16 +98,21 @@ class Proofs:
             raise _refused(f"The DPoP proof is for another address: its `htu` must be `{asked}`.")
         if not hmac.compare_digest(claims.ath.encode(), _b64(hashlib.sha256(token).digest())):
             raise _refused("The DPoP proof is for another token: its `ath` must be the token's SHA-256.")
-        if self._settings.nonce and not self._ours(claims.nonce, now):
-            message = "The DPoP proof must have the nonce that the DPoP-Nonce header gives."
-            raise Unfit(message, "use_dpop_nonce", nonce=self.nonce(now))
+        try:
+            memory = await self._replays.memory()
+        except ReplaysUnavailable as error:
+            raise _unchecked() from error
+        if self._settings.nonce and not self._ours(claims.nonce, now, memory):
+            raise self._without(now, memory)
         if not now - self._settings.max_age <= claims.iat <= now + LEEWAY:
             raise _refused("The DPoP proof is too old, or from the future: compare the clocks.")
         try:
             seen = hashlib.sha256(f"{thumbprint}\n{claims.jti}".encode()).digest()[:16]
-            first = await self._replays.first(seen, self._settings.max_age + LEEWAY + 1, now)
+            first = await self._replays.first(seen, self._settings.max_age + LEEWAY + 1, now, memory)
         except ReplaysUnavailable as error:
-            raise Unfit("DPoP proofs cannot be checked for reuse now; try later.", retryable=True) from error
+            raise _unchecked() from error
+        except Forgotten:
+            raise await self._after_loss(now) from None
         if not first:
             raise _refused("The DPoP proof was used before; make a new one for every request.")
 
@@ -149,19 +159,32 @@ class Proofs:
         self._keys[thumbprint] = (jwk, key)
         return key
 
-    def nonce(self, now: float) -> str:
-        """The nonce that is given out at `now`."""
-        return self._made(self._secrets[0], int(now // NONCE_LIFE))
+    def _without(self, now: float, memory: str) -> Unfit:
+        message = "The DPoP proof must have the nonce that the DPoP-Nonce header gives."
+        return Unfit(message, "use_dpop_nonce", nonce=self.nonce(now, memory))
 
-    def _ours(self, nonce: str | None, now: float) -> bool:
+    async def _after_loss(self, now: float) -> Unfit:
+        """Why a proof is refused that was meant for a memory that is gone: it may have been used before."""
+        if not self._settings.nonce:
+            return _refused("What remembers DPoP proofs has begun anew: make a new proof.")
+        try:
+            return self._without(now, await self._replays.memory())
+        except ReplaysUnavailable:
+            return _unchecked()
+
+    def nonce(self, now: float, memory: str = "") -> str:
+        """The nonce that is given out at `now`, for proofs that the memory of that name will remember."""
+        return self._made(self._secrets[0], int(now // NONCE_LIFE), memory)
+
+    def _ours(self, nonce: str | None, now: float, memory: str) -> bool:
         turn = int(now // NONCE_LIFE)
         given = (nonce or "").encode()
-        made = [self._made(secret, each) for secret in self._secrets for each in (turn, turn - 1)]
+        made = [self._made(secret, each, memory) for secret in self._secrets for each in (turn, turn - 1)]
         return any(hmac.compare_digest(given, each.encode()) for each in made)
 
     @staticmethod
-    def _made(secret: bytes, turn: int) -> str:
-        return _b64(hmac.digest(secret, b"dpop nonce %d" % turn, "sha256")).decode()
+    def _made(secret: bytes, turn: int, memory: str) -> str:
+        return _b64(hmac.digest(secret, b"dpop nonce %d %b" % (turn, memory.encode()), "sha256")).decode()
 
 
 def nonce_secret(of: bytes) -> bytes:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from valkey import Valkey
 
 from gateway.config.oauth import DPoPSettings, IssuerSettings
 from gateway.errors import Refusal
@@ -277,6 +278,66 @@ async def test_replicas_that_share_valkey_take_a_proof_once(
     assert sum(not isinstance(result, Exception) for result in results) == len(shown)
     for memory in memories:
         await memory.close()
+
+
+async def met(gate: Gate, token: str, shown: str) -> Refusal:
+    """Why a proof is refused; a connection that Valkey's end has cut costs one refusal before."""
+    refusal = await gate.refusal(f"DPoP {token}", ("DPoP", shown))
+    return await gate.refusal(f"DPoP {token}", ("DPoP", shown)) if refusal.extensions.get("retryable") else refusal
+
+
+async def test_a_proof_from_before_the_memory_was_lost_does_not_count_after_it(
+    http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str, tmp_path: Path
+) -> None:
+    """Emptied, or another run: the proof has a nonce of what is gone, and whoever holds the key makes another."""
+    server = ValkeyServer(tmp_path)
+    memories = [SharedReplays(server.url), SharedReplays(server.url)]
+    gates = [Gate(http, [settings(authority)], proofs=proofs(memory, nonce=True)) for memory in memories]
+
+    async def asked_for(gate: Gate, shown: str) -> str:
+        refusal = await met(gate, token, shown)
+        assert 'error="use_dpop_nonce"' in refusal.headers["WWW-Authenticate"]
+        return refusal.headers["DPoP-Nonce"]
+
+    def emptied() -> None:
+        with Valkey.from_url(server.url) as client:
+            client.flushall()
+
+    def restarted() -> None:
+        server.stop()
+        server.start()
+
+    for lose in (emptied, restarted):
+        nonce = await asked_for(gates[0], proof(key, token))
+        used, unused = (proof(key, token, nonce=nonce) for _ in range(2))
+        await gates[0](f"DPoP {token}", ("DPoP", used))
+        assert "used before" in (await gates[1].refusal(f"DPoP {token}", ("DPoP", used))).headers["WWW-Authenticate"]
+        lose()
+        for shown in (used, unused):
+            later = [await asked_for(gate, shown) for gate in gates]
+            assert len({*later, nonce}) == 2, "replicas ask for one nonce, and for another than before"
+        new = proof(key, token, nonce=later[0])
+        await gates[1](f"DPoP {token}", ("DPoP", new))
+        assert "used before" in (await gates[0].refusal(f"DPoP {token}", ("DPoP", new))).headers["WWW-Authenticate"]
+    server.stop()
+    for memory in memories:
+        await memory.close()
+
+
+async def test_without_nonces_whoever_meets_another_memory_makes_a_new_proof(
+    http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str, tmp_path: Path
+) -> None:
+    server = ValkeyServer(tmp_path)
+    memory = SharedReplays(server.url)
+    gate = Gate(http, [settings(authority)], proofs=proofs(memory))
+    used = proof(key, token)
+    await gate(f"DPoP {token}", ("DPoP", used))
+    server.stop()
+    server.start()
+    assert "begun anew" in (await met(gate, token, used)).headers["WWW-Authenticate"]
+    await gate(f"DPoP {token}", ("DPoP", proof(key, token)))
+    server.stop()
+    await memory.close()
 
 
 async def test_a_memory_out_of_reach_refuses_bound_tokens_and_no_others(

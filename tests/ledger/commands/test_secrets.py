@@ -45,6 +45,6 @@ def test_what_was_made_before_the_next_is_taken_and_nothing_else() -> None:
         return Proofs("https://gateway.example", DPoPSettings(), [*map(nonce_secret, of)], OwnReplays())
 
     given = proofs(old).nonce(1e9)
-    assert proofs(new, old)._ours(given, 1e9)
-    assert not proofs(new)._ours(given, 1e9)
+    assert proofs(new, old)._ours(given, 1e9, "")
+    assert not proofs(new)._ours(given, 1e9, "")
     assert proofs(new, old).nonce(1e9) == proofs(new).nonce(1e9) != given
