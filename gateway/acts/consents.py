@@ -102,7 +102,7 @@ class Consents:
             changes: list[Changes] = [ended, recalled(seen, "revoked", party.subject[1:], consent=id_, **of)]
             return Made(told, office.oversight(seen, party.actor), changes, id_, value, facts=1)
 
-        return await office.done(office.of_subject("revokeConsent", party, given, make, self._again))
+        return await office.done(office.of_subject("revokeConsent", party, given, make, self._again, always=True))
 
     async def request(self, requester: Requester, called: Called) -> Acted:
         """`requestConsent`."""

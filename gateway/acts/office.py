@@ -189,12 +189,17 @@ class Office:
         make: Callable[[Seen], Made],
         again: Callable[[Seen, Act], Any],
         bounds: Sequence[Bound] = (),
+        *,
+        always: bool = False,
     ) -> Planned:
-        """An act of a subject's own, or for one: it touches what is about that subject, and nothing else."""
+        """An act of a subject's own, or for one: it touches what is about that subject, and nothing else.
+
+        One that a subject may `always` do counts among its acts of a day, and is not refused for those before it.
+        """
         subject = party.subject
-        # What others do for it at a counter leaves its own acts to itself: it can always revoke.
+        # What others do for it at a counter leaves its own acts to itself.
         whose = "subject" if party.proof is None else "at a counter"
-        own = [Bound((whose, subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts")]
+        own = [Bound((whose, subject.scheme, subject.value), SUBJECT_ACTS, "subject-acts", refuses=not always)]
         if party.proof is not None and (official := party.actor.official) is not None:
             own.append(Bound(("at a counter", party.actor.issuer, official), COUNTER_ACTS, "counter-acts"))
         touches: frozenset[Hashable] = frozenset([subject[1:]])

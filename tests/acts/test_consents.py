@@ -262,6 +262,20 @@ async def test_a_token_asks_for_no_more_than_it_opens(desk: Desk) -> None:
     await desk.ask(desk.who("labour-office", "inquire:income-statements"), "requestConsent", **asked)
 
 
+async def test_a_subject_can_always_revoke(desk: Desk) -> None:
+    """After all acts of its day: that counts, and the next one of another kind is refused."""
+    mine = desk.subject(person())
+    given = await desk.ask(mine, "grantConsent", **wanted())
+    quota = Code.QUOTA_EXCEEDED
+    for n in range(19):
+        await desk.ask(mine, "setOptOut", dataset="volunteering", optedOut=n % 2 == 0)
+    assert await desk.refused(mine, "setOptOut", dataset="volunteering", optedOut=False) == quota
+    revoked = await desk.ask(mine, "revokeConsent", id=given["id"])
+    assert revoked["revoked"] == desk.now
+    assert await desk.refused(mine, "setOptOut", dataset="volunteering", optedOut=False) == quota
+    verify_store(desk.store, VERIFIERS)
+
+
 async def test_what_is_over_a_days_bounds_is_entered_as_one_count_an_hour(desk: Desk) -> None:
     mine, clocks = desk.subject(organisation()), Clocks(desk.office, lambda *_: None, lambda *_: None)
     await clocks.turn()

@@ -42,11 +42,15 @@ class Actor(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """How many acts per day there may be of what `whose` names; `quota` is its name for the caller."""
+    """How many acts per day there may be of what `whose` names; `quota` is its name for the caller.
+
+    An act that nothing may keep from being done is counted all the same: it `refuses` nothing.
+    """
 
     whose: tuple[str, ...]
     most: int
     quota: str
+    refuses: bool = True
 
 
 class Repeat(NamedTuple):

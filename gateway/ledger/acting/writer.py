@@ -254,7 +254,7 @@ class _Counting:
             whose = self._keyed.number("bound", bound.quota, *bound.whose)
             if whose not in self._there:
                 self._there |= {whose: 0} | rows.counted(self._connection, [whose], self._today)
-            if self._there[whose] + self._more.get(whose, 0) >= bound.most:
+            if bound.refuses and self._there[whose] + self._more.get(whose, 0) >= bound.most:
                 raise OverBounds(bound, self._resets)
 
     def take(self, bounds: Iterable[Bound]) -> None:
