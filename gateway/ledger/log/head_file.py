@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +25,7 @@ from gateway.ledger.proof.note import Checkpoint, note_body, parse_checkpoint
 from gateway.nouns import counted
 
 VERSION = 1
+_NOBODYS: Mapping[str, str] = MappingProxyType({})
 
 
 class SeenOutside(NamedTuple):
@@ -57,8 +59,11 @@ class HeadFile:
         """The highest checkpoint of every log that was published."""
         return [SeenOutside(f"the head file `{self.path}`", note) for note in self._read().values()]
 
-    def remember(self, origin: str, note: str) -> None:
-        """Write a published checkpoint down, unless a higher one stands there; on the disk when it returns."""
+    def remember(self, origin: str, note: str, others: Mapping[str, str] = _NOBODYS) -> None:
+        """Write a published checkpoint down, unless a higher one stands there; on the disk when it returns.
+
+        `others` are checkpoints of logs that other processes enter into, by origin: what is not higher is passed over.
+        """
         with self._alone():
             heads = self._read()
             old = heads.get(origin)
@@ -68,8 +73,12 @@ class HeadFile:
                     f" {_size(note)}: it"
                     " was set back; start the gateway again, which then reports what to do"
                 )
-            if old != note:
-                self._write(msgspec.json.format(msgspec.json.encode(_File(VERSION, heads | {origin: note})), indent=1))
+            grown = {
+                name: each for name, each in others.items() if name not in heads or _size(each) > _size(heads[name])
+            }
+            if old != note or grown:
+                after = _File(VERSION, heads | grown | {origin: note})
+                self._write(msgspec.json.format(msgspec.json.encode(after), indent=1))
 
     def _read(self) -> dict[str, str]:
         try:

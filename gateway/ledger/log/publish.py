@@ -2,7 +2,8 @@
 
 A checkpoint is published when it stands in `published`: with the witnesses' cosignatures, and after the head file has
 it on its disk. `/ledger/<shard>/checkpoint` serves that one. It is renewed every few seconds, whether anything was
-entered or not, so that its time says how fresh it is.
+entered or not, so that its time says how fresh it is. The head file of each process also remembers what others entered:
+after a fault another process may take their shard, and their head file may be on a machine that was lost.
 
 Invariants: a published checkpoint is durable in the store before anybody is shown it; its size never falls; where
 cosignatures are required, none is published without them, but what is left of a sealed shard. Left to others: when to
@@ -15,7 +16,7 @@ import asyncio
 import contextlib
 import datetime
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import insert, update
@@ -25,7 +26,7 @@ from gateway.clock import Now, machines
 from gateway.errors import LedgerUnavailable, StoreUnavailable, VerificationFailed
 from gateway.ledger.log.head_file import HeadFile, SeenOutside
 from gateway.ledger.log.witness_client import PublishedRegistry, Witnesses
-from gateway.ledger.proof.note import Verifier
+from gateway.ledger.proof.note import Verifier, open_note, parse_checkpoint
 from gateway.ledger.stored import statements as sql
 from gateway.ledger.stored.read import Head, heads
 from gateway.saying import in_words
@@ -64,8 +65,10 @@ class Publisher:
         self.registry: PublishedRegistry | None = (
             None  # set by whoever registers shards, for witnesses that do not know one
         )
+        self.key_of: Callable[[str], Verifier] | None = None  # set by the same: what signs a shard, by its name
         self._lock = asyncio.Lock()
         self._done: dict[str, tuple[float, int]] = {}
+        self._others: dict[str, int] = {}  # how much of each log is remembered beside one's own
 
     @property
     def patience(self) -> float:
@@ -112,7 +115,7 @@ class Publisher:
         Raises `LedgerUnavailable`.
         """
         try:
-            head = await asyncio.to_thread(_head, self._store, shard)
+            head = _named(await asyncio.to_thread(_heads, self._store), shard)
             await asyncio.to_thread(self._show, head, head.checkpoint, renew=False)
         except VerificationFailed:
             return  # nothing is left of it
@@ -123,11 +126,12 @@ class Publisher:
 
     async def _publish(self, shard: str) -> None:
         try:
-            head = await asyncio.to_thread(_head, self._store, shard)
+            every = await asyncio.to_thread(_heads, self._store)
+            head = _named(every, shard)
             note = head.checkpoint
             if self._witnesses is not None:
                 note += await self._witnesses.cosign(head, self._store, self.registry)
-            await asyncio.to_thread(self._write, head, note)
+            await asyncio.to_thread(self._write, head, note, every)
         except VerificationFailed as error:
             raise LedgerUnavailable(f"shard `{shard}` cannot be published: {error}") from error
         except StoreUnavailable as error:
@@ -136,10 +140,22 @@ class Publisher:
             ) from error
         self._done[shard] = (time.monotonic(), head.size)
 
-    def _write(self, head: Head, note: str) -> None:
+    def _write(self, head: Head, note: str, every: Sequence[Head]) -> None:
         if self._head_file is not None:
-            self._head_file.remember(head.origin, note)
+            others = [each for each in every if each.name != head.name and self._is_more(each)]
+            self._head_file.remember(head.origin, note, {each.origin: each.checkpoint for each in others})
+            self._others |= {each.origin: each.size for each in others}
         self._show(head, note)
+
+    def _is_more(self, head: Head) -> bool:
+        """Whether another process's shard grew since it was remembered, and this ledger's key signed what it is."""
+        if self.key_of is None or head.size <= self._others.get(head.origin, 0):
+            return False
+        try:
+            signed = parse_checkpoint(open_note(head.checkpoint, [self.key_of(head.name)])[0])
+        except ValueError:
+            return False
+        return signed == (head.origin, head.size, head.root)
 
     def _show(self, head: Head, note: str, *, renew: bool = True) -> None:
         row = {"at": micros(self.now()), "size": head.size, "checkpoint": note}
@@ -159,9 +175,13 @@ class Publisher:
             await self._witnesses.close()
 
 
-def _head(store: Store, shard: str) -> Head:
+def _heads(store: Store) -> list[Head]:
     with contextlib.closing(store.reader()) as reader:
-        found = next((head for head in heads(reader) if head.name == shard), None)
+        return heads(reader)
+
+
+def _named(every: Sequence[Head], shard: str) -> Head:
+    found = next((head for head in every if head.name == shard), None)
     if found is None:
         raise VerificationFailed("the store does not have it")
     return found

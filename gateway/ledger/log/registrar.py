@@ -65,7 +65,7 @@ class Registrar:
         self._store, self._private, self._publisher = store, private, publisher
         self._now = publisher.now
         self._seen: SeenOutside | None = None
-        publisher.registry = _stored_document
+        publisher.registry, publisher.key_of = _stored_document, self._key
 
     async def check(self) -> None:
         """Before anything is signed: this ledger's key is the registered one, and the registry was not set back.

@@ -10,12 +10,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.clock import Clock, machines
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.entry import entries
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.publish import Publisher, read_published
+from gateway.ledger.log.registrar import Registrar
 from gateway.ledger.proof.note import Signer, note_body, parse_checkpoint
 from gateway.ledger.stored import read
 from gateway.ledger.verify.store import verify_store
@@ -144,6 +146,36 @@ def test_the_head_file_never_falls(tmp_path: Path) -> None:
     kept = file.remembered(f"{ORIGIN}/1")
     assert kept is not None
     assert kept.checkpoint.size == 7
+
+
+def test_what_others_entered_is_remembered_where_it_is_more(tmp_path: Path) -> None:
+    file = HeadFile(tmp_path / "heads.json")
+    notes = {
+        (name, size): Signer(f"{ORIGIN}/{name}", KEY).checkpoint(size, bytes(32)) for name in "12" for size in (3, 4)
+    }
+    file.remember(f"{ORIGIN}/1", notes["1", 3], {f"{ORIGIN}/2": notes["2", 4]})
+    file.remember(f"{ORIGIN}/1", notes["1", 3], {f"{ORIGIN}/2": notes["2", 3]})
+    assert {each.checkpoint.origin: each.checkpoint.size for each in file.all()} == {f"{ORIGIN}/1": 3, f"{ORIGIN}/2": 4}
+
+
+@pytest.mark.parametrize("forged", ["", "another key", "another size"])
+async def test_of_what_others_entered_only_what_is_signed_is_remembered(tmp_path: Path, forged: str) -> None:
+    """A row that somebody wrote into the database seals nobody's shard."""
+    store, kept = store_in(tmp_path), HeadFile(tmp_path / "heads.json")
+    async with opened(store, shard="2") as other:
+        await refused(other)
+    if forged:
+        key = KEY if forged == "another size" else Ed25519PrivateKey.generate()
+        note = Signer(f"{ORIGIN}/2", key).checkpoint(1 if forged == "another size" else 9, bytes(32))
+        store.connect().execute(
+            "UPDATE shard SET size = 9, root = zeroblob(32), checkpoint = ? WHERE name = '2'", [note]
+        )
+    made = publisher(store, tmp_path)
+    Registrar(store, KEY, ORIGIN, made)
+    async with opened(store, publisher=made, shard="1"):
+        await made.publish("1")
+    seen = kept.remembered(f"{ORIGIN}/2")
+    assert (seen.checkpoint.size if seen else None) == (None if forged else 1)
 
 
 async def test_publication_is_renewed_while_nothing_is_entered(tmp_path: Path) -> None:
