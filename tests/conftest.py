@@ -10,34 +10,25 @@ from __future__ import annotations
 import contextlib
 import datetime
 import fcntl
-import functools
 import gc
 import os
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import httpx
 import httpx._transports.default
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from strawberry.federation import Schema
 
 from deploy.demo import client, configuration, stores
 from deploy.demo.configuration import USUAL, Place, today
 from deploy.demo.supervisor import Region
-from gateway import check, documents, served
-from gateway.catalogue.model import Catalogue
-from gateway.errors import Problem
-from gateway.rules.check import reach, weakened
-from gateway.rules.ruleset import RuleSet
-from tests import memory, packaged
+from tests import kept, memory, packaged
 from tests.drawn import RANDOM, examples
 from tests.ports import free_port
 from tests.rules.policies import fewer_tests
-from tests.scanning.keeping import kept
+from tests.scanning import keeping
 from tests.telemetry.collector import collecting
 
 memory.use(os.environ)
@@ -59,56 +50,10 @@ settings.register_profile(
 )
 settings.load_profile("dutybound")
 
-# Nothing here is far away: a client that is made for one request need not read all authorities of the web first, which
-# takes longer than the request. Certificates in a test are its own authority's. Clients that ignore the environment
-# share what they read once.
+# Nothing here is far away: a client that is made for one request need not read all authorities of the web first.
+# Certificates in a test are its own authority's.
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
-_read = functools.cache(httpx.create_ssl_context)
-
-
-def _shared(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
-    usual = verify is True and not cert and not trust_env
-    return _read(trust_env=False) if usual else httpx.create_ssl_context(verify, cert, trust_env)
-
-
-httpx._transports.default.create_ssl_context = _shared  # type: ignore[attr-defined]
-
-# The shipped policies take a second to parse, and hundreds of tests read them: what was parsed once is kept.
-documents._composed = functools.lru_cache(maxsize=256)(documents._composed)
-# So are the schemas of rule sets that are served: a tenth of all tests' work is to make the shipped one's again.
-_schema, _schemas = served.build_schema, list[tuple[Catalogue, Mapping[str, str], Schema]]()
-
-
-def _kept_schema(catalogue: Catalogue, purposes: Mapping[str, str]) -> Schema:
-    for each in _schemas:
-        if each[:2] == (catalogue, purposes):
-            return each[2]
-    made = _schema(catalogue, purposes)
-    _schemas[:] = [(catalogue, purposes, made), *_schemas[:7]]
-    return made
-
-
-served.build_schema = _kept_schema  # type: ignore[attr-defined]
-
-# Two thirds of a check of the shipped policies are to try which rules and grants have an effect. Where all is well that
-# is kept, by the rule set's digest; what is wrong with one is looked for anew, for it is told with its place.
-_sound = set[tuple[str, str, object]]()
-
-
-def _kept_while_sound(looked: Callable[..., list[Problem]]) -> SimpleNamespace:
-    def found(rule_set: RuleSet, policies: Path | None = None, today: datetime.date | None = None) -> list[Problem]:
-        key = (looked.__module__, rule_set.digest, today)
-        if key in _sound:
-            return []
-        problems = looked(rule_set, policies, today) if policies else looked(rule_set)
-        if not problems:
-            _sound.add(key)
-        return problems
-
-    return SimpleNamespace(check=found)
-
-
-check.reach, check.weakened = _kept_while_sound(reach.check), _kept_while_sound(weakened.check)  # type: ignore[assignment]
+kept.begin()
 
 # A region has few of the policies' tests: to run them is most of what a draft of its officers takes.
 _policies = configuration._policies
@@ -211,8 +156,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             yield World(told, region)
             for shown in ("metrics", "health"):
                 with contextlib.suppress(httpx.TransportError):  # where a test stopped it
-                    kept(shown, httpx.get(f"{told['manage']}/{shown}", trust_env=False).content)
-        kept("traces", b"\n".join(collector.bodies))
+                    keeping.kept(shown, httpx.get(f"{told['manage']}/{shown}", trust_env=False).content)
+        keeping.kept("traces", b"\n".join(collector.bodies))
 
 
 def region_in(var: Path) -> Region:
