@@ -16,7 +16,7 @@ import datetime
 import enum
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -123,6 +123,9 @@ class Record(msgspec.Struct, kw_only=True):
     m_document: str | None = None
     m_effective: datetime.date | None = None
     m_mitigation: str | None = None
+
+    decoded: ClassVar[bool] = False
+    """Whether what made it looks at the types of its values; where not, whoever asked does."""
 
     def __post_init__(self) -> None:
         given: str | int = self.m_id

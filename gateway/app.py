@@ -50,7 +50,6 @@ from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.counting import counts
 from gateway.inquiry.counting.retries import Retries
 from gateway.inquiry.facts import FactsReader
-from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import LONGER, Answered, GraphQLEndpoint, Headers
 from gateway.inquiry.http.request import refused_at_once
 from gateway.inquiry.journey import Journey, Serving
@@ -69,7 +68,7 @@ from gateway.recall.own import answered_by
 from gateway.rules import deadlines
 from gateway.rules.model import Purpose
 from gateway.rules.ruleset import RuleSet
-from gateway.served import Base, Departments, Generations, base, departments_of, dry_runs, lags, remade, serving, traces
+from gateway.served import Base, Departments, Generations, base, dry_runs, fetcher, lags, remade, serving, traces
 from gateway.sources import Sources as OfDepartments
 from gateway.storage.port import Store
 from gateway.storage.store import open_configured
@@ -251,9 +250,7 @@ class Gateway:
             cases=parts.cases,
             admission=self._counting.admission(),
             retries=Retries(parts.secrets[0]),
-            fetcher=Fetcher(
-                departments.connectors, departments_of(rules), settings.limits.records, self._states.of("department")
-            ),
+            fetcher=fetcher(rules, departments.connectors, settings.limits.records, self._states.of("department")),
             ledger=self._ledger,
             now=self._now.sure,
             stamp=self._now,

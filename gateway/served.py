@@ -38,6 +38,7 @@ from gateway.inquiry.beside.receipts import Receipts
 from gateway.inquiry.beside.roots import Others
 from gateway.inquiry.document.bounds import Limits
 from gateway.inquiry.document.kept import Sent
+from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import Headers
 from gateway.inquiry.journey import Journey, Serving
 from gateway.inquiry.plan import Planner
@@ -45,7 +46,7 @@ from gateway.inquiry.render import Renderer
 from gateway.inquiry.types import Answer, Requester
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.projections import lookups, positions
-from gateway.manage.states import States
+from gateway.manage.states import Heard, States
 from gateway.rules.explain import permissions
 from gateway.rules.explain.purposes import in_words
 from gateway.rules.ruleset import RuleSet
@@ -130,6 +131,13 @@ def serving(
 def departments_of(rules: RuleSet) -> dict[str, str]:
     """The department of each dataset."""
     return {dataset.id: dataset.department for dataset in rules.policies.catalogue.datasets.values()}
+
+
+def fetcher(rules: RuleSet, connectors: Mapping[str, Connector], records: int, heard: Heard | None = None) -> Fetcher:
+    """What asks departments for what a rule set lets them be asked; `records` is the most that go on."""
+    datasets = rules.policies.catalogue.datasets.values()
+    types = {dataset.id: {field.name: field.type for field in dataset.fields.values()} for dataset in datasets}
+    return Fetcher(connectors, departments_of(rules), records, heard, types)
 
 
 class _Generation:

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stdnum.iso7064 import mod_11_10, mod_97_10
 
 from connectors.base import Connector, RecordRequest, Subject, SubjectKind
-from gateway import app
+from gateway import app, served
 from gateway.bounds.shares import Shares
 from gateway.config.settings import Limits
 from gateway.inquiry import answer
@@ -38,7 +38,6 @@ from gateway.inquiry.admit import Admission
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.counting.retries import Retries
 from gateway.inquiry.facts import FactsReader
-from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.journey import Journey
 from gateway.inquiry.plan import Planner
 from gateway.inquiry.types import Answer, Narrowing, Requester
@@ -190,7 +189,7 @@ class World:
             cases=self.registries,
             admission=Admission(),
             retries=Retries(_PRIVATE.private_bytes_raw()),
-            fetcher=Fetcher(connectors, {d.id: d.department for d in self.catalogue.datasets.values()}),
+            fetcher=served.fetcher(self.rules, connectors, 2000),
             ledger=self.ledger,
             now=self.clock,
             stamp=self.clock,

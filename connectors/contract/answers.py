@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
-from connectors.base import Failure, FieldType, Outcome, Subject
+from connectors.base import Failure, Outcome, Subject
 from connectors.contract.model import (
     NotTried,
     System,
@@ -23,6 +20,7 @@ from connectors.contract.model import (
     request,
     said,
 )
+from connectors.fitting import FITS
 
 AT_ONCE = 16
 """Inquiries at the same time."""
@@ -104,17 +102,6 @@ def _looks_like(value: str) -> list[str]:
     return list(dict.fromkeys(way for way in ways if way not in ("", value)))
 
 
-_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
-_TYPES: Mapping[FieldType, Callable[[Any], bool]] = {
-    FieldType.STRING: lambda value: type(value) is str,
-    FieldType.INT: lambda value: type(value) is int and -(2**31) <= value < 2**31,
-    FieldType.BOOLEAN: lambda value: type(value) is bool,
-    FieldType.DECIMAL: lambda value: type(value) is str and _DECIMAL(value) is not None,
-    FieldType.DATE: lambda value: type(value) is datetime.date,
-    FieldType.DATETIME: lambda value: isinstance(value, datetime.datetime) and value.utcoffset() is not None,
-}
-
-
 @of_records
 async def types(system: System) -> list[str]:
     """Each field is of the catalogue's type, or null"""
@@ -124,7 +111,7 @@ async def types(system: System) -> list[str]:
             outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
             for name, type_ in system.datasets[dataset].fields.items():
                 values = [getattr(record, f"f_{name}", None) for record in records(outcome)]
-                if not all(value is None or _TYPES[type_](value) for value in values):
+                if not all(value is None or FITS[type_](value) for value in values):
                     found.append(f"{dataset}: `{name}` is not always a {type_.value}")
     return list(dict.fromkeys(found))
 

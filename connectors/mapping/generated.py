@@ -115,12 +115,14 @@ def row_type(leaves: list[Leaf], tree: Tree, *, strict: bool, texts: bool = Fals
             fields.append((attribute, None, None))
             rename[attribute] = f"[{attribute}]"  # no path has brackets
     # What a record is called is looked at when it is finished, of all at once: until then a built-in that does nothing.
-    return _made(fields, kw_only=True, rename=rename, namespace={"__post_init__": callable})
+    return _made(fields, kw_only=True, rename=rename, __post_init__=callable)
 
 
-def _made(fields: list[Any], **more: Any) -> type[Record]:
-    # mypy does not follow `bases`
-    return msgspec.defstruct("SourceRecord", fields, bases=(Record,), gc=False, **more)  # type: ignore[return-value]
+def _made(fields: list[Any], *, kw_only: bool, rename: Any = None, **members: Any) -> type[Record]:
+    return msgspec.defstruct(  # type: ignore[return-value]  # mypy does not follow `bases`
+        "SourceRecord", fields, bases=(Record,), gc=False, kw_only=kw_only, rename=rename,
+        namespace={"decoded": True, **members},
+    )  # fmt: skip
 
 
 def is_mandatory(child: Tree | list[Leaf]) -> bool:

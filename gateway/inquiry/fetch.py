@@ -19,6 +19,7 @@ from connectors.base import (
     Failure,
     Fault,
     Faulty,
+    FieldType,
     Flaw,
     Forwarded,
     Forwarding,
@@ -27,6 +28,7 @@ from connectors.base import (
     RecordRequest,
     Subject,
 )
+from connectors.fitting import fits, is_failure
 from connectors.prompt.fan import LATE, Fan
 from gateway.inquiry.types import Declaration, Permit
 from gateway.manage.states import Heard
@@ -44,12 +46,14 @@ _DEFECT = Failure(Fault.UNAVAILABLE, False, "the connector failed")
 _DIFFER = Failure(Fault.INVALID, False, "two records of one id and version differ", Flaw.RECORD)
 _MANY = Failure(Fault.INVALID, False, "more records than an inquiry's `limits.records`", Flaw.SIZE)
 _name = operator.attrgetter("m_id", "m_version")
+_MISFIT = Failure(Fault.INVALID, False, "a record's value is not of its field's type", Flaw.RECORD)
 _MISSING = Failure(Fault.INVALID, False, "the connector gave no outcome")
 
 
 class Fetcher:
     """`connectors` by department; `departments` names the department of each dataset. At most `records` go on.
 
+    `types` are those of each dataset's fields, for the records of connectors that do not look at them themselves.
     `heard` is told of each department whether it could be had, and why not: the check that failed, nothing of a record.
     """
 
@@ -59,8 +63,9 @@ class Fetcher:
         departments: Mapping[str, str],
         records: int = 2000,
         heard: Heard | None = None,
+        types: Mapping[str, Mapping[str, FieldType]] | None = None,
     ) -> None:
-        self._heard, self._records = heard, records
+        self._heard, self._records, self._types = heard, records, types or {}
         self._connectors, self._departments = connectors, departments
         self.forwards = {
             name: frozenset(each.forwards)
@@ -173,24 +178,32 @@ class Fetcher:
                 key = (subject, name)
                 outcome = answers.get(key)
                 if isinstance(outcome, Failure):
-                    got[key] = outcome
+                    got[key] = outcome if is_failure(outcome) else _DEFECT
                 elif outcome is None:
                     got[key] = _MISSING
                 else:
                     # Too many are not looked at: that would take the time that is to be saved.
-                    got[key] = _MANY if count > self._records else self._sound(outcome, fields)
+                    got[key] = _MANY if count > self._records else self._sound(outcome, name, fields)
 
-    def _sound(self, outcome: Sequence[Record], fields: tuple[str, ...]) -> Outcome:
+    def _sound(self, outcome: Sequence[Record], dataset: str, fields: tuple[str, ...]) -> Outcome:
         """The records, where they have every field that was asked for, and each name one content."""
+        looked_at = True
         for kind in set(map(type, outcome)):
             if (kind, fields) not in self._known:
                 if issubclass(kind, Faulty):
                     continue  # it has no field, and is never released
                 if not issubclass(kind, Record) or not all(hasattr(kind, f"f_{field}") for field in fields):
                     return _DEFECT
+                if not kind.decoded:
+                    looked_at = False
+                    continue
                 if len(self._known) >= _KNOWN:
                     self._known.clear()
                 self._known.add((kind, fields))
+        if not looked_at and dataset in self._types:
+            types = {field: self._types[dataset][field] for field in fields}
+            if not all(fits(record, types) for record in outcome):
+                return _MISFIT
         return outcome if len({record.m_id for record in outcome}) == len(outcome) or _agree(outcome) else _DIFFER
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import Failure, Fault, Faulty, Record, RecordRequest, Subject
+from connectors.base import Failure, Fault, Faulty, FieldType, Flaw, Record, RecordRequest, Subject
+from connectors.mapping.generated import Leaf, record_type
 from gateway.inquiry import fetch as fetch_step
 from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.types import Permit
@@ -70,6 +71,56 @@ async def test_what_breaks_the_protocol_is_that_departments_failure(give: Any) -
     outcome = await fetch(give)
     assert isinstance(outcome, Failure)
     assert outcome.fault is Fault.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"f_x": {"nested": ["more than was permitted"]}},
+        {"f_x": 7},
+        {"f_x": "half of \ud800"},
+        {"f_x": type("Text", (str,), {})("its own")},
+        {"m_id": None},
+        {"m_version": " 1"},
+        {"m_document": 7},
+        {"m_effective": "2026-01-01"},
+        {"m_mitigation": b"1"},
+    ],
+)
+async def test_a_record_of_another_connector_has_values_of_its_fields_types(wrong: dict[str, Any]) -> None:
+    """None of it is disclosed, and no other department's fields are lost with it."""
+    record, other = Full(m_id="1", m_version="1", f_x="1", f_y=2), Full(m_id="2", m_version="1", f_x="2", f_y=2)
+    connectors = {"a": Answering(lambda _: {(ONE, "a-set"): [other, record]}), "b": Answering(well)}
+    types = {"a-set": {"x": FieldType.STRING}, "b-set": {"y": FieldType.INT}}
+    fetcher = Fetcher(connectors, {"a-set": "a", "b-set": "b"}, types=types)
+
+    async def got() -> Any:
+        found = await fetcher.fetch(PERMITS, asyncio.get_running_loop().time() + 5)
+        assert found[ONE, "b-set"] is GOOD
+        return found[ONE, "a-set"]
+
+    assert await got() == [other, record]
+    for name, value in wrong.items():
+        setattr(record, name, value)
+    outcome = await got()  # though a record of the same type was fine before
+    assert (outcome.fault, outcome.flaw) == (Fault.INVALID, Flaw.RECORD)
+
+
+async def test_a_record_that_a_decoder_made_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_step, "fits", lambda *_: pytest.fail("it was"))
+    leaves = [Leaf(name, (name,), kind) for name, kind in (("m_id", "id"), ("m_version", "id"), ("f_x", "String"))]
+    made = record_type(leaves)("1", "1", "what its decoder looked at")
+    fetcher = Fetcher({"a": Answering(lambda _: {(ONE, "a-set"): [made]})}, {"a-set": "a"}, types={"a-set": {}})
+    got = await fetcher.fetch(PERMITS[:1], asyncio.get_running_loop().time() + 5)
+    assert got == {(ONE, "a-set"): [made]}
+
+
+@pytest.mark.parametrize("wrong", [{"fault": "gone"}, {"detail": None}, {"retryable": 1}, {"flaw": "record"}])
+async def test_a_failure_that_is_none_is_the_connectors_defect(wrong: dict[str, Any]) -> None:
+    failure = Failure(Fault.TIMEOUT, True, "late")
+    assert await fetch(lambda _: {(ONE, "a-set"): failure}) == failure
+    outcome = await fetch(lambda _: {(ONE, "a-set"): failure._replace(**wrong)})
+    assert outcome == Failure(Fault.UNAVAILABLE, False, "the connector failed")
 
 
 async def test_a_record_has_one_content() -> None:

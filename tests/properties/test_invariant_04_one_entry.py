@@ -19,6 +19,7 @@ from connectors.base import Subject
 from gateway.errors import LedgerUnavailable
 from gateway.inquiry import answer, disclose, facts, restrain
 from gateway.inquiry.admit import Admission
+from gateway.inquiry.fetch import Fetcher
 from gateway.inquiry.http.endpoint import GraphQLEndpoint
 from gateway.inquiry.plan import Plan
 from gateway.inquiry.render import Renderer
@@ -231,7 +232,7 @@ STEPS = {
     "facts": (facts.FactsReader, "read"),
     "decide": (answer, "decide"),
     "admit": (Admission, "reserve"),
-    "fetch": (worlds.Fetcher, "fetch"),
+    "fetch": (Fetcher, "fetch"),
     "restrain": (restrain, "restrain"),
     "render": (Renderer, "render"),
     "disclose": (disclose, "answer_parts"),
