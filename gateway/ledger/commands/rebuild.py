@@ -113,4 +113,4 @@ class _Still:
 
 
 def _unbuilt(position: kept.Position) -> bool:
-    return position.next == DROPPING or position.rebuilding is not None
+    return position.next == DROPPING or (position.rebuilding or 0) > position.next

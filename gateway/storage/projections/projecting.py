@@ -322,8 +322,9 @@ def count_for(engine: Engine, days: int) -> None:
 def pass_over(engine: Engine, number: int, first: int) -> None:
     """Begin `counted` of a shard at an entry: what is before it would not be kept."""
     mine = and_(projected.c.projection == "counted", projected.c.shard == number, projected.c.next == 0)
+    left = case((projected.c.rebuilding > first, projected.c.rebuilding))
     with engine.begin() as connection:
-        connection.execute(update(projected).where(mine).values(next=first))
+        connection.execute(update(projected).where(mine).values(next=first, rebuilding=left))
 
 
 def settle(engine: Engine, names: Collection[str]) -> None:

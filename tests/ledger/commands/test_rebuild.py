@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from connectors.base import Subject
 from gateway import cli
 from gateway.ledger.commands import rebuild as rebuild_command
 from gateway.ledger.projections.projector import Projector
-from gateway.ledger.projections.worker import run
+from gateway.ledger.projections.worker import HOLD, run
 from gateway.storage.port import Store
 from gateway.storage.projections import tables
 from gateway.storage.projections.tables import NAMES
@@ -26,10 +27,10 @@ from gateway.storage.tables import subject_key
 from gateway.telemetry.log import Log
 from tests import configured
 from tests.ledger.pair import erase
-from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, check, enter_all, reached, rows, whole
-from tests.ledger.support import opened, store_in
+from tests.ledger.projecting import SHARD_BITS, SUBJECTS, Asked, check, enter, enter_all, reached, rows, whole
+from tests.ledger.support import AT, opened, store_in
 from tests.stores import store_at
-from tests.waiting import until, until_async
+from tests.waiting import PATIENCE, until, until_async
 
 NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True).map(tuple)
 ASKED = st.builds(
@@ -167,6 +168,22 @@ async def test_beside_a_gateways_projector_that_does_it(store: Store) -> None:
     check(store)
 
 
+async def test_beside_a_gateway_it_ends_where_nothing_of_a_shard_counts_any_more(store: Store) -> None:
+    """As in the registry a while after the last start: there is nothing to take there, and the gateway never says so."""
+    async with opened(store) as ledger:
+        assert ledger.shard == "1"
+        async with opened(store) as other:
+            await enter(other, Asked(), 300, AT + datetime.timedelta(days=400))
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run(store, Log(), stopping, rest=0.1))
+        await until_async("all to be projected", lambda: whole(store))
+        async with asyncio.timeout(PATIENCE):
+            assert await built(store) == 301
+        stopping.set()
+    check(store)
+
+
 def test_an_entry_that_cannot_be_read_is_named(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,6 +192,17 @@ def test_an_entry_that_cannot_be_read_is_named(
         connection.execute(text("UPDATE entry SET told = :told WHERE id = :id"), damaged)
     assert rebuild(tmp_path) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("shard `1`: entry 5: ")
+
+
+async def test_one_that_an_earlier_version_left_waiting_for_good_ends(store: Store) -> None:
+    assert await built(store) == 300
+    with store.engine.begin() as connection:
+        connection.execute(update(tables.projected).values(rebuilding=tables.projected.c.next))
+    held = await store.hold(HOLD)
+    assert held is not None, "as a gateway has it"
+    async with asyncio.timeout(PATIENCE):
+        assert await rebuild_command.build(store, NAMES, lambda what, done, of: None) == 300
+    await held.release()
 
 
 async def test_a_store_that_came_back_with_less_ends_it(store: Store, tmp_path: Path) -> None:
