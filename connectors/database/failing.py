@@ -24,6 +24,8 @@ _OF_ROWS = ("21", "22", "23", "45", "P0", "54", "XX001")
 """Classes of errors that rows make: several values for one, data, a constraint, a function's own, what is too large."""
 _NOT_TEXT = 1300
 """MariaDB's number, without a class, for bytes that are no text."""
+_NO_VIEW = 1356
+"""Its number, of the class of everything else, for a view of what is not there or is not its owner's."""
 
 
 def of_rows(error: Exception) -> bool | None:
@@ -42,5 +44,6 @@ def of_rows(error: Exception) -> bool | None:
 
 def refused(error: Exception) -> bool:
     """Whether the statement can never run: a table or column is not there, or is not the account's to read."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return str(state or "").startswith("42")
+    original = getattr(error, "orig", None)
+    state = getattr(original, "sqlstate", None)
+    return str(state or "").startswith("42") or getattr(original, "args", ())[:1] == (_NO_VIEW,)

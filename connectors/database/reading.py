@@ -148,7 +148,7 @@ class Readers:
         with self._engine.connect() as connection:
             lease.hold(connection.connection.driver_connection)
             try:
-                protect(connection, until)
+                _begin(connection, until)
                 lease.answered = True
                 return work(connection, until)
             finally:
@@ -163,6 +163,19 @@ class Readers:
         for lease in list(self._leases):
             lease.cut()
         await asyncio.to_thread(self._engine.dispose)
+
+
+def _begin(connection: sa.Connection, until: float) -> None:
+    """Protect the transaction. A session in which none can begin is not used again, however alive it is.
+
+    MariaDB lets an account in whose password has expired, and refuses all but `SET` for as long as that session lasts.
+    """
+    try:
+        protect(connection, until)
+    except DBAPIError as error:
+        connection.invalidate(error)
+        error.connection_invalidated = True
+        raise
 
 
 async def examine(

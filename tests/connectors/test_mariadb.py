@@ -216,6 +216,35 @@ async def test_a_part_fails_alone_and_what_is_missing_is_named(server: MariaDB, 
     assert "Unknown column 'facts.text'" in said
 
 
+async def test_a_view_whose_table_changed_fails_alone_and_for_good(server: MariaDB, database: str) -> None:
+    server.run(database, "RENAME TABLE facts TO held", "CREATE VIEW facts AS SELECT * FROM held")
+    server.run(database, "ALTER TABLE held RENAME COLUMN text TO other")
+    outcome = (await got(server.url(database), ABC))[ABC]
+    assert isinstance(outcome, Failure)
+    assert (outcome.fault, outcome.retryable) == (Fault.UNAVAILABLE, False)
+
+
+async def test_an_account_whose_password_had_expired_is_served_again(server: MariaDB, database: str) -> None:
+    """A session from meanwhile is alive, and refuses everything as long as it lives."""
+    who = "expiring@'127.0.0.1'"
+    server.run(database, f"CREATE OR REPLACE USER {who}", f"GRANT SELECT ON {database}.* TO {who}")
+    connector = sql.build(written(config(server.url(database).replace("gateway@", "expiring@"))), SHAPES)
+
+    async def outcome() -> Outcome:
+        return (await fetch(connector, ask("facts", "text", ABC)))[ABC, "facts"]
+
+    try:
+        assert told(await outcome(), "text") == [("text",)]
+        server.run(database, f"ALTER USER {who} PASSWORD EXPIRE", f"KILL USER {who}")
+        refused = await outcome()
+        assert isinstance(refused, Failure)
+        assert refused.fault is Fault.UNAVAILABLE
+        server.run(database, f"SET PASSWORD FOR {who} = ''")
+        assert told(await outcome(), "text") == [("text",)]
+    finally:
+        await connector.close()
+
+
 @pytest.mark.parametrize("on", ["*.*", "{database}.*", "{database}.facts"])
 async def test_an_account_that_could_write_is_reported(server: MariaDB, database: str, on: str) -> None:
     server.run(database, "CREATE OR REPLACE USER writer@'127.0.0.1'", "GRANT SELECT ON *.* TO writer@'127.0.0.1'")
