@@ -81,11 +81,11 @@ def write(
             lambda content: _put_payload(place, head.name, content), _payloads(reader, head, kept, entries, progress)
         ):
             hashes += digest
+        listed = form.digest(hashes)
+        if known is not None and (known.manifest.entries, known.manifest.hashes) == (entries, listed.hex()):
+            return known  # the log that it is of is there; one that grew meanwhile has tiles that no manifest is of
         for _ in pool.map(lambda file: _put(place, head.name, file), _tiles(reader, head, since)):
             pass
-    listed = form.digest(hashes)
-    if known is not None and (known.manifest.entries, known.manifest.hashes) == (entries, listed.hex()):
-        return known
     _put(place, head.name, (f"hashes/{listed.hex()}", hashes))
     _put(place, head.name, (form.CHECKPOINT, head.checkpoint.encode()))
     replaces = before.hashes if before is not None else ""

@@ -287,6 +287,30 @@ def test_an_archive_that_is_written_anew_is_read_meanwhile_and_gone_on_with(
     assert [each.name for each in (place / "hashes").iterdir()] == [manifest.hashes]
 
 
+async def test_what_is_entered_before_one_is_gone_on_with_leaves_nothing_strange(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written anew then, and no tile of the longer log is there without its checkpoint."""
+    assert await asyncio.to_thread(command, run, folder, "archive") == 0, run.err
+
+    def killed(*_: object, **__: object) -> None:
+        raise StoreUnavailable("it was killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(remove, "note", killed)
+        assert await asyncio.to_thread(command, run, folder, "prune") == 1
+    with opened(folder) as store:
+        found = settings.load(folder / "gateway.yaml", {})
+        ledger = ledger_of(store, found.ledger, key_files.load(found.ledger.key_file), machines)
+        await ledger.start()
+        await asyncio.gather(*(disclosed(ledger, OLD + YOUNG + n, NOW) for n in range(3)))
+        await ledger.close()
+        project(store)
+    assert await asyncio.to_thread(command, run, folder, "prune") == 0, run.err
+    words = ("ledger", "verify", "--archive", folder / "archive", "--key", folder / "ledger.pub")
+    assert await asyncio.to_thread(run, *words) == 0, run.err
+
+
 _KILLED = """
 import os, signal, sys
 from gateway.cli import main
