@@ -12,6 +12,7 @@ from gateway.ledger.stored import read
 from gateway.recall.selecting.touched import Answer
 from gateway.rules.files.requesters import PUBLIC
 from gateway.storage.port import Reader
+from gateway.storage.recall.recalls import Job
 
 
 class Opened(NamedTuple):
@@ -49,6 +50,16 @@ def opened_at(reader: Reader, ids: Sequence[int]) -> Mapping[int, Opened]:
         told, oversight = told_of(entry), oversight_of(entry)
         if isinstance(told, entries.Inquiry) and oversight is not None:
             found[id_] = Opened(told, oversight)
+    return found
+
+
+def secrecy(reader: Reader, jobs: Sequence[Job]) -> Mapping[int, datetime.datetime]:
+    """Until when the acts of these jobs are kept from their subjects, by where they are entered, of those that are."""
+    found = {}
+    for id_, entry in read.read_at(reader, sorted({job.filed_in for job in jobs})).items():
+        oversight = oversight_of(entry)
+        if oversight is not None and oversight.secret_until is not None:
+            found[id_] = oversight.secret_until
     return found
 
 

@@ -28,12 +28,12 @@ from gateway.acts.office import Office
 from gateway.ledger.projections import positions
 from gateway.ledger.projections.several import NAMES, Received, raced_since, received_of
 from gateway.recall.selecting import jobs as rows
-from gateway.recall.selecting.answers import Opened, opened_at
+from gateway.recall.selecting.answers import Opened, opened_at, secrecy
 from gateway.recall.selecting.making import Making, NothingToTell, Wanted, begin_counts, holder
 from gateway.recall.selecting.touched import affected, touched
 from gateway.recall.selecting.versions import firsts, older
 from gateway.storage.port import Reader
-from gateway.storage.recall.recalls import Job, Recalled
+from gateway.storage.recall.recalls import FOUND_BY_ANSWERS, Job, Recalled
 from gateway.storage.tables import micros, moment
 
 EVERY = 5.0
@@ -187,6 +187,7 @@ class Selecting:
         found = look_up(reader, connection, jobs)
         done = rows.recalled_of(connection, {each.job.id for each in found}) | self._left_out
         missing = [each for each in found if each.key not in done]
+        secret = secrecy(reader, [job for job in jobs if job.cause in FOUND_BY_ANSWERS])
         today = self._office.today()
         wanted: list[Wanted] = []
         at = 0
@@ -194,7 +195,7 @@ class Selecting:
             some = missing[at : at + RECALLS - len(wanted)]
             opened = opened_at(reader, [each.received.entry for each in some])
             for each in some:
-                if (one := _wanted(each, opened, today)) is not None:
+                if (one := _wanted(each, opened, secret.get(each.job.filed_in), today)) is not None:
                     wanted.append(one)
                 else:
                     self._left_out.add(each.key)
@@ -259,8 +260,10 @@ def _superseded(job: Job, received: Sequence[Received], newer: frozenset[str]) -
     return frozenset([each.version for each in before])
 
 
-def _wanted(found: Found, opened: Mapping[int, Opened], today: datetime.date) -> Wanted | None:
-    """The recall of an answer, where its entry and the day leave something to tell."""
+def _wanted(
+    found: Found, opened: Mapping[int, Opened], secret: datetime.datetime | None, today: datetime.date
+) -> Wanted | None:
+    """The recall of an answer, where its entry and the day leave something to tell; `secret`: as long as its job is."""
     entry, job, received = opened.get(found.received.entry), found.job, found.received
     answer = None if entry is None else entry.of(found.subject)
     if entry is None or answer is None:
@@ -270,4 +273,6 @@ def _wanted(found: Found, opened: Mapping[int, Opened], today: datetime.date) ->
     if not items:
         return None
     by = entry.told.requester
+    if secret is not None:
+        answer = answer._replace(secret_until=max(secret, answer.secret_until or secret))
     return Wanted(job, found.subject, received.entry, by.issuer, by.client, share.dataset, items, answer)

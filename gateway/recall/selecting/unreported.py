@@ -7,6 +7,9 @@ version, once for each record and version.
 
 How far it followed is kept in memory alone: a start looks at the ledger's last day again, and finds nothing twice. A
 report may come a little after its source changed (`GRACE`).
+
+What is found says that somebody looked. Where all who received that version are kept from the subject, so is the find,
+and each recall that it gives rise to, until the first of them is not.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ from gateway.ledger.acting.planned import Actor, Made, Planned, Row, Seen
 from gateway.ledger.entry import entries
 from gateway.ledger.projections import positions
 from gateway.ledger.projections.positions import Tail
-from gateway.ledger.projections.several import received_of
+from gateway.ledger.projections.several import Received, received_of
 from gateway.ledger.stored import read
+from gateway.recall.selecting.answers import opened_at
 from gateway.recall.selecting.jobs import reported
 from gateway.recall.selecting.making import NothingToTell, never_again
 from gateway.recall.selecting.versions import Newest, newest
@@ -47,13 +51,21 @@ EVERY = 5.0
 _Subject = tuple[str, str]
 
 
+class _Found(NamedTuple):
+    """A version that nobody reported, and until when its subject does not learn that it is known."""
+
+    subject: _Subject
+    newest: Newest
+    secret_until: datetime.datetime | None
+
+
 class _Slice(NamedTuple):
     """What is to be entered, and how far it was looked then: per shard the first entry that was not.
 
     `passed`: the projections have all that was waited for.
     """
 
-    found: Sequence[tuple[_Subject, Newest]]
+    found: Sequence[_Found]
     cursors: dict[int, int]
     passed: bool
 
@@ -72,9 +84,9 @@ class Unreported:
         Raises as `Selecting.turn`; then the same is looked at again.
         """
         slice_ = await asyncio.to_thread(self._slice)
-        for subject, each in slice_.found:
+        for each in slice_.found:
             with contextlib.suppress(NothingToTell):
-                await self._office.writer.act(self._planned(subject, each))
+                await self._office.writer.act(self._planned(each))
         moved = slice_.cursors != self._cursors
         self._cursors = slice_.cursors
         if slice_.passed and not moved:  # while it waits for the projections it goes on waiting for the same
@@ -94,14 +106,18 @@ class Unreported:
             keys = _advanced(reader, cursors, self._until, until)
             subjects = {(row[3], row[4]) for row in read.key_rows(reader, keys) if row[1] is not None}
             received = received_of(reader, subjects) if subjects else {}
-        found = [(of, each) for of, its in received.items() for each in newest(its) if each.at <= until]
-        if not found:
-            return _Slice((), cursors, True)
-        with self._office.reading() as connection:
-            known = reported(connection, {of for of, _ in found})
-        return _Slice([(of, each) for of, each in found if _key(of, each) not in known], cursors, True)
+            found = [(of, each) for of, its in received.items() for each in newest(its) if each.at <= until]
+            if not found:
+                return _Slice((), cursors, True)
+            with self._office.reading() as connection:
+                known = reported(connection, {of for of, _ in found})
+            fresh = [(of, each) for of, each in found if _key(of, each) not in known]
+            several = [_Found(of, each, _secret_until(reader, received[of], each)) for of, each in fresh]
+        return _Slice(several, cursors, True)
 
-    def _planned(self, subject: _Subject, found: Newest) -> Planned:
+    def _planned(self, fresh: _Found) -> Planned:
+        subject, found = fresh.subject, fresh.newest
+
         def make(seen: Seen) -> Made:
             there = _named(seen.connection, subject)
             if not there or _key(subject, found) in reported(seen.connection, {subject}):
@@ -113,12 +129,25 @@ class Unreported:
             )  # fmt: skip
             about = {"dataset": found.dataset, "record": found.record, "new_version": found.version}
             row = recalls.job(CAUSE, subject, micros(seen.now), id=seen.id, **about)
-            oversight = entries.Oversight(entries.VERSION, facts=seen.change)
+            oversight = entries.Oversight(entries.VERSION, facts=seen.change, secret_until=fresh.secret_until)
             return Made(told, oversight, [Row(recalls.recall_job, row, ("filed_in",))], "", None)
 
         actor = Actor(entries.OWN.issuer, entries.OWN.client, entries.OWN.department)
         touches = frozenset([(CAUSE, *subject, found.dataset, found.record)])
         return Planned(actor, touches, (), make, never_again, bulk=True)
+
+
+def _secret_until(reader: Reader, received: Sequence[Received], found: Newest) -> datetime.datetime | None:
+    """When the first who received a version is no longer kept from its subject; None where one is not at all."""
+    named = f"{found.record}@{found.version}"
+    who = [
+        each.entry
+        for each in received
+        if any(share.dataset == found.dataset and named in share.records for share in each.shares)
+    ]
+    ends = [each.oversight.secret_until for each in opened_at(reader, who).values()]
+    secret = [each for each in ends if each is not None]
+    return min(secret) if secret and len(secret) == len(ends) else None
 
 
 def _begun(reader: Reader) -> dict[int, int]:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 from collections.abc import Sequence
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from connectors.base import Subject
+from gateway.ledger.entry.entries import Acted
+from gateway.ledger.projections import visible
 from gateway.ledger.projections.extract import Share
 from gateway.ledger.projections.projector import Projector
 from gateway.ledger.projections.several import Received
 from gateway.ledger.verify.store import verify_store
-from gateway.recall.selecting import unreported
+from gateway.recall.selecting import select, unreported
 from gateway.recall.selecting.unreported import FOUND, GRACE, Unreported
 from gateway.recall.selecting.versions import Newest, firsts, newest, older
-from gateway.storage.tables import subject_key
+from gateway.storage.tables import micros, subject_key
 from tests.acts.desk import organisation
 from tests.acts.test_changes import corrected, stewards, system
 from tests.ledger.support import VERIFIERS
@@ -188,6 +193,40 @@ async def test_a_subject_that_was_erased_meanwhile_is_not_named_again(
     monkeypatch.setattr(Unreported, "_planned", erased_first)
     await look(room, turn)
     assert room.jobs() == []
+
+
+def shown(room: Room, who: Subject) -> list[str]:
+    """The clients whose looks and recalls the subject is shown now."""
+    with contextlib.closing(room.store.reader()) as reader:
+        page = visible.shown_to(reader, who.scheme, who.value, micros(room.desk.now))
+    return [told.to.client if isinstance(told := each.told, Acted) else told.requester.client for each in page.looks]
+
+
+async def test_what_only_secret_looks_show_is_found_and_recalled_in_secret(room: Room) -> None:
+    who, other = organisation(), organisation()
+    ends = room.desk.now + datetime.timedelta(days=2)
+    for each in (who, other):
+        await answer(room, each, "N-1@1")
+        await answer(room, each, "N-1@2", **COURT, secret_until=ends)
+        await answer(room, each, "N-1@2", **COURT, secret_until=ends + SECOND)
+    await answer(room, other, "N-1@2", client="environment-agency")  # so that it could be known from this one too
+    await look(room)
+    assert found(room) == [("N-1", "1", "2")] * 2
+    assert len(await room.select()) == 2, "who has the older version has the recall at once"
+    assert shown(room, other) == ["market-regulator", "environment-agency", "market-regulator"]
+    room.desk.now = ends - SECOND / 1_000_000
+    assert shown(room, who) == ["market-regulator"]
+    room.desk.now = ends
+    assert sorted(shown(room, who)) == ["civil-court", "market-regulator", "market-regulator"]
+
+
+@pytest.mark.parametrize(("where", "what"), [(unreported, "_secret_until"), (select, "secrecy")])
+async def test_who_gives_a_secret_look_away_is_found(
+    room: Room, monkeypatch: pytest.MonkeyPatch, where: ModuleType, what: str
+) -> None:
+    monkeypatch.setattr(where, what, lambda *_: {} if what == "secrecy" else None)
+    with pytest.raises(AssertionError):
+        await test_what_only_secret_looks_show_is_found_and_recalled_in_secret(room)
 
 
 async def test_who_forgets_what_was_reported_is_found(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
