@@ -58,10 +58,10 @@ async def answer(journey: Journey, method: str, headers: list[tuple[bytes, bytes
                 entry = entry if bound.act is None else None  # an act leaves its own
                 return await answered_apart(journey, serving, plan, bound, requester, asked, began)
             declaration = journey.retries.named(declaration, asked)
-            entry.declaration, entry.subjects = declaration, bound.subjects
             purpose = serving.purpose(declaration.purpose)
             if purpose.secrecy_max is not None:  # before anything can refuse it: a refusal is as secret
                 entry.secret_until = serving.secret_until(purpose.secrecy_max, journey.stamp())
+            entry.declaration, entry.subjects = declaration, bound.subjects  # never before it is known how secret it is
             authenticator.check_scope(requester, serving.datasets, bound.others)
             steps.done("plan")
             telling = by_document(journey, serving, plan, bound, requester, asked)

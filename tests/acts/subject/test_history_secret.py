@@ -16,6 +16,7 @@ from gateway.ledger.projections import visible
 from gateway.storage.tables import micros
 from tests.acts.looking import Looking, ids
 from tests.acts.subject.pages import every_page, held, looking, others, shown
+from tests.world import Ask
 
 __all__ = ["looking"]
 
@@ -80,6 +81,19 @@ def test_nor_does_one_show_that_is_refused_for_its_token(looking: Looking) -> No
     assert refused.codes == ["FORBIDDEN"]
     assert shown(looking, subject)["items"] == []
     assert refused.entries[-1].oversight.secret_until is not None
+
+
+def test_nor_does_one_show_whose_purpose_is_misspelt(looking: Looking) -> None:
+    world, subject = looking.world, held(looking.world)
+    query = "query($id: IdentifierInput!) { organisation(id: $id) { businessLicences { number } } }"
+    of = {"id": {"scheme": subject.scheme, "value": subject.value}}
+    who = world.requester("market-regulator", official="m.ivanova")
+    for header in (b"purpose=LICENCE_RENEWL", b"purpose=LICENCE_RENEWAL"):
+        looking.later(seconds=1)
+        reply = world.ask(Ask(who, query, of, header=header))
+        assert len(reply.entries) == 1
+    assert reply.codes == []
+    assert [each["what"] for each in shown(looking, subject)["items"]] == ["INQUIRY"], "the other may have been secret"
 
 
 class _Broken:
