@@ -12,7 +12,7 @@ import contextlib
 import datetime
 import random
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import httpx
@@ -45,6 +45,12 @@ def receivers(rules: RuleSet) -> dict[Who, Receiver]:
         for who, entry in rules.policies.requesters.items()
         if entry.notices is not None
     }
+
+
+def called(whom: Who, receivers: Collection[Who]) -> str:
+    """What a receiver is called where it takes nothing: by its client id, and its issuer where others have one too."""
+    issuer, client = whom
+    return f"{client} of {issuer}" if sum(each[1] == client for each in receivers) > 1 else client
 
 
 class _Nudge(NamedTuple):
@@ -101,10 +107,11 @@ class Notices:
             for pause in (*AGAIN, None):
                 if (receiver := self._receivers.get(whom)) is None:
                     break  # it wants to be told no more
+                name = called(whom, self._receivers)
                 if await self._sent(receiver, nudge):
-                    self._heard(whom[1], None)
+                    self._heard(name, None)
                     break
-                self._heard(whom[1], "it does not take notices")
+                self._heard(name, "it does not take notices")
                 if pause is None or queue.qsize() >= WAITING // 2:
                     break
                 await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once

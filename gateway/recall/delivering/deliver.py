@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from gateway.acts.notices import Receiver
+from gateway.acts.notices import Receiver, called
 from gateway.acts.office import Office
 from gateway.recall.delivering.telling import Telling
 from gateway.recall.delivering.trying import Trying, spread
@@ -73,7 +73,7 @@ class _Lane:
 
 
 class Delivering:
-    """Delivers, in one process. `heard` gets each client that takes nothing, `count` each try's outcome."""
+    """Delivers, in one process. `heard` gets each client that takes nothing, by its name, `count` each try's outcome."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Delivering:
         return int(self._allowed)
 
     async def _one(self, receiver: Receiver, lane: _Lane, work: Work) -> None:
-        client = recipient_of(work.lane)[1]
+        client = called(recipient_of(work.lane), self._receivers)
         lane.busy += 1
         try:
             row = await asyncio.to_thread(self._recall, work.what)

@@ -194,6 +194,19 @@ async def test_410_stops_a_recipient_until_somebody_resumes_it(desk: Desk) -> No
     assert works(desk.store.engine) == []
 
 
+async def test_two_issuers_clients_of_one_id_are_told_apart(desk: Desk) -> None:
+    with recipients("tender-office", "other") as [one, other]:
+        one.usual = 410
+        async with post(desk, [one]) as sent:
+            elsewhere = "https://elsewhere.example", "tender-office"
+            sent.delivering._receivers = {**sent.delivering._receivers, elsewhere: Receiver(other.url, SECRETS)}
+            at(desk)
+            recalled(desk.store.engine, "tender-office", at=micros(desk.now), issuer=elsewhere[0])
+            await sent.turns()
+            stopped, taken = (sent.heard[f"tender-office of {each}"] for each in (ISSUER, elsewhere[0]))
+            assert ("410" in (stopped or ""), taken, len(sent.heard)) == (True, None, 2)
+
+
 async def test_a_dead_recipient_keeps_no_other_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.web.messages.sending.TIMEOUT", 30.0)
     with recipients("dead", "tender-office") as [dead, one]:
