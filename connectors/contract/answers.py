@@ -40,16 +40,22 @@ async def whole(system: System) -> list[str]:
 
 
 async def nothing(system: System) -> list[str]:
-    """A subject of which the system has nothing has an empty list, and no fault"""
+    """A subject of which the system has nothing has an empty list and no fault, whoever was asked about before"""
     if not system.unknown:
         raise NotTried("the file of subjects names none under `unknown`")
     found: list[str] = []
     async with connected(system) as connector:
         for dataset in system.datasets:
+            there = [held.subject for held in system.holding if held.records.get(dataset)]
             for subject in _of(system, dataset, system.unknown):
-                outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
-                if outcome or isinstance(outcome, Failure):
-                    found.append(f"{dataset}: {said(outcome) or 'there are records'}")
+                for before in (None, *there[:1]):
+                    if before is not None:
+                        await ask(system, connector, request(system, dataset, before))
+                    outcome = (await ask(system, connector, request(system, dataset, subject)))[subject, dataset]
+                    if outcome or isinstance(outcome, Failure):
+                        after = "" if before is None else ", after somebody of whom there are some"
+                        found.append(f"{dataset}: {said(outcome) or 'there are records' + after}")
+                        break
     return found
 
 

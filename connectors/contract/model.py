@@ -20,6 +20,7 @@ from connectors.base import (
     DatasetRequest,
     DatasetShape,
     Failure,
+    Fault,
     Faulty,
     Outcome,
     Record,
@@ -106,12 +107,28 @@ async def ask(
             outcomes = await asked(connector, RecordRequest(requests, deadline))
     except TimeoutError:
         raise Broken(f"no answer {LATE:.0f} s after the deadline") from None
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _ended():
+            raise
         raise Broken(f"it raised `{type(error).__name__}`: a fault is an outcome, not an exception") from None
     wanted = {(subject, request.dataset) for request in requests for subject in request.subjects}
-    if set(outcomes) != wanted:
+    if not isinstance(outcomes, Mapping) or set(outcomes) != wanted:
         raise Broken("its outcomes are not one for each subject and dataset that was asked for")
+    if not all(map(_is_outcome, outcomes.values())):
+        raise Broken("an outcome is neither a `Failure` with a `Fault` nor a list of records")
     return dict(outcomes)
+
+
+def _ended() -> bool:
+    """Whether the check itself is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _is_outcome(outcome: object) -> bool:
+    if isinstance(outcome, Failure):
+        return isinstance(outcome.fault, Fault)
+    return isinstance(outcome, list | tuple) and all(isinstance(each, Record) for each in outcome)
 
 
 LATE = 5.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors import kinds
-from connectors.base import Connector, DatasetShape
+from connectors.base import Answers, Config, Connector, DatasetShape, RecordRequest
 from connectors.contract.model import System
 from gateway import documents
 from gateway.connecting.conforming import subjects
@@ -84,4 +84,29 @@ def own_kind(text: str) -> dict[str, Build]:
         ) from None
     if not callable(build):
         raise CommandRefused(f"--connector: `{module}` has no function `{function}`")
-    return {module.rpartition(".")[2]: build}
+
+    def made(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
+        try:
+            connector: Connector = build(config, shapes)
+        except Exception as error:  # of code that somebody else wrote
+            config.problem(f"`{text}` raised `{type(error).__name__}` ({error}); report it by `config.problem`")
+            return _NONE
+        if not all(callable(getattr(connector, name, None)) for name in ("fetch", "close")):
+            config.problem(f"`{text}` gave no connector, but `{type(connector).__name__}`; return one")
+            return _NONE
+        return connector
+
+    return {module.rpartition(".")[2]: made}
+
+
+class _None:
+    """What stands for a connector that could not be made: it is never asked."""
+
+    async def fetch(self, request: RecordRequest) -> Answers:
+        raise AssertionError("a connector with mistakes never serves")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+_NONE = _None()

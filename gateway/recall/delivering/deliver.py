@@ -73,7 +73,7 @@ class _Lane:
 
 
 class Delivering:
-    """Delivers, in one process. `heard` gets each client that takes nothing, by its name, `count` each try's outcome."""
+    """Delivers, in one process. `heard` gets by its name each client that takes nothing, `count` each try's outcome."""
 
     def __init__(
         self,

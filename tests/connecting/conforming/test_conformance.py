@@ -116,6 +116,32 @@ def test_a_departments_own_connector_is_checked_too(
         assert (status, failed) == ((0, []) if module == "folder" else (1, ["nothing"])), text
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise OSError('no folder')", "`odd:build` raised `OSError` (no folder); report it by `config.problem`"),
+        ("return 7", "`odd:build` gave no connector, but `int`; return one"),
+        ("return Odd()", "it raised `OSError` as it was made or closed"),
+    ],
+)
+def test_one_that_raises_where_it_is_made_or_closed_is_no_traceback(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, body: str, said: str
+) -> None:
+    fetch = "    async def fetch(self, request):\n        return {}\n"
+    close = f"class Odd:\n{fetch}    async def close(self):\n        raise OSError"
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "odd", raising=False)
+    (folder / "odd.py").write_text(f"{close}\ndef build(config, shapes):\n    {body}\n")
+    sources = folder / "sources.yaml"
+    before, _, after = sources.read_text().partition("\n  labour:")
+    more = re.search(r"\n  \w+:", after)
+    names = "wage-arrears", "person-register", "volunteering", "employment-contracts"
+    entry = {"kind": "odd", "datasets": {name: {} for name in names}}
+    sources.write_text(f"{before}\n  labour: {json.dumps(entry)}\n{after[more.start() :] if more else ''}")
+    status, text = run(capsys, folder, "labour", "--connector", "odd:build")
+    assert (status, said in text) == (1, True), text
+
+
 def _mapped(name: str) -> dict[str, Any]:
     record = {"id": "no", "version": "rev", "subject": {"scheme": {"const": "LEI"}, "value": "holder"}}
     more = {"document": "doc", "effective": "day"}

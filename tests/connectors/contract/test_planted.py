@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,11 +26,13 @@ FAULTS = {
     "a failure": "whole",
     "a failure for nobody": "nothing",
     "others' records for nobody": "nothing",
+    "what was kept of somebody before": "nothing",
     "turned round together": "whose",
     "a failure beside others": "whose",
     "small letters": "alike",
     "a float": "types",
     "true for a number's text": "types",
+    "half of a character": "types",
     "all fields": "fields",
     "twice": "named",
     "a new content each time": "stable",
@@ -42,6 +44,10 @@ FAULTS = {
     "an answer to what is not mapped": "unmapped",
     "an exception": "unmapped",
     "an outcome too few": "unmapped",
+    "no outcomes at all": "whole",
+    "a failure of no kind": "whole",
+    "a word for records": "whole",
+    "gives itself up": "whole",
     "no credentials needed": "credentials",
     "any credentials": "credentials",
     "any certificate": "encrypted",
@@ -59,6 +65,7 @@ class Planted:
         self.fault, self._config = fault, config
         self._times = 0
         self._asked: Subject | None = None
+        self._kept: list[Record] = []
 
     async def fetch(self, request: RecordRequest) -> Mapping[tuple[Subject, str], Outcome]:
         self._times += 1
@@ -73,6 +80,8 @@ class Planted:
             return _all(request, DOWN)
         if self.fault == "down":
             return _all(request, DOWN)
+        if self.fault in ODD:
+            return ODD[self.fault](request)
         auth = self._config.get("auth")
         if auth is None and self.fault != "no credentials needed":
             return _all(request, DOWN)
@@ -109,6 +118,8 @@ class Planted:
         if subject == NOBODY and self.fault == "others' records for nobody":
             subject = ACME
         made = [self._record(asked, number) for number in range(RECORDS[asked.dataset].get(subject, 0))]
+        if self.fault == "what was kept of somebody before":
+            made = self._kept = made or self._kept
         return self._changed(made) if made and subject == ACME else made
 
     def _changed(self, made: list[Record]) -> Outcome:
@@ -132,6 +143,8 @@ class Planted:
             values["amount"] = 1.5
         if self.fault == "true for a number's text" and "period" in values:
             values["period"] = True
+        if self.fault == "half of a character" and "title" in values:
+            values["title"] = "\ud800"
         if self.fault == "a new content each time" and "period" in values:
             values["period"] = str(self._times)
         struct = msgspec.defstruct("Made", [f"f_{name}" for name in names], bases=(Record,), kw_only=True)
@@ -154,6 +167,19 @@ class Planted:
     async def close(self) -> None:
         if self.fault == "raises as it is closed":
             raise OSError("planted")
+
+
+def _given_up(_request: RecordRequest) -> Any:
+    raise asyncio.CancelledError
+
+
+ODD: Mapping[str, Callable[[RecordRequest], Any]] = {
+    "no outcomes at all": lambda _: None,
+    "a failure of no kind": lambda request: _all(request, DOWN._replace(fault="down")),  # type: ignore[arg-type]
+    "a word for records": lambda request: _all(request, "nothing"),  # type: ignore[arg-type]
+    "gives itself up": _given_up,
+}
+"""What is none of the contract's answers, whatever is asked."""
 
 
 def _all(request: RecordRequest, outcome: Outcome) -> dict[tuple[Subject, str], Outcome]:
