@@ -169,7 +169,7 @@ async def test_beside_a_gateways_projector_that_does_it(store: Store) -> None:
 
 
 async def test_beside_a_gateway_it_ends_where_nothing_of_a_shard_counts_any_more(store: Store) -> None:
-    """As in the registry a while after the last start: there is nothing to take there, and the gateway never says so."""
+    """As in the registry a while after the last start: nothing is to be taken there, and no gateway says so."""
     async with opened(store) as ledger:
         assert ledger.shard == "1"
         async with opened(store) as other:
