@@ -126,13 +126,9 @@ class Node(Value):
     def is_sequence(self) -> bool:
         return isinstance(self._raw, SequenceNode)
 
-    def without(self, key: str) -> Node:
-        """The same mapping without one of its keys, which somebody else reads."""
-        if not isinstance(self._raw, MappingNode):
-            return self
-        raw = copy.copy(self._raw)
-        raw.value = [(name, value) for name, value in raw.value if str(name.value) != key]
-        return Node(self.document, raw, self.path, self._key, self._parent)
+    def without(self, *path: str) -> Node:
+        """The same mapping without what stands at a path of keys, which somebody else reads, or nobody."""
+        return Node(self.document, _pruned(self._raw, path), self.path, self._key, self._parent)
 
     def seen_from(self, folder: Path) -> Node:
         """The same value, with relative paths seen from another folder than its file's."""
@@ -178,6 +174,15 @@ class Node(Value):
                 return node
             node = found
         return node
+
+
+def _pruned(raw: Any, path: Sequence[str]) -> Any:
+    if not isinstance(raw, MappingNode):
+        return raw
+    (key, *below), left = path, copy.copy(raw)
+    kept = [(name, value) for name, value in raw.value if below or name.value != key]
+    left.value = [(name, _pruned(value, below) if name.value == key else value) for name, value in kept]
+    return left
 
 
 def _refusals(raw: Any) -> Iterator[tuple[Any, str]]:

@@ -7,8 +7,8 @@ own systems tell of changed records: `{secret_file, changes_an_hour}`. `test_sub
 has, by scheme, for `dutybound source test`.
 
 Where people activate rule sets, a source stands there before the set that publishes its dataset, and after one that did
-is replaced. So what the catalogue of an active set does not know is passed over, and told apart (`Sources.beyond`). Of
-a folder's it is a mistake.
+is replaced; so do a field that is added or has another name, and a test subject. So what the catalogue of an active set
+does not know is passed over, and told apart (`Sources.beyond`). Of a folder's it is a mistake.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ def load(
             said = f"the catalogue has no department `{name}`{suggest(name, catalogue.departments)}"
             _unknown(entry, said, beyond)
         shapes = _shapes(name, entry, catalogue, beyond)
-        made = of_kind(entry.without("changes").without("test_subjects"), kinds, shapes)
+        mine = entry.without("changes").without("test_subjects")
+        made = of_kind(mine if beyond is None else as_known(mine, shapes, beyond), kinds, shapes)
         keys = entry.mapping(any_key=True) if entry.is_mapping else {}
         if "test_subjects" in keys:
-            found.test_subjects[name] = _test_subjects(keys["test_subjects"], catalogue)
+            found.test_subjects[name] = _test_subjects(keys["test_subjects"], catalogue, beyond)
         if "changes" in keys:
             changes = _changes(keys["changes"])
             if known:
@@ -116,7 +117,20 @@ def _unknown(node: Node, said: str, beyond: list[str] | None) -> None:
     if beyond is None:
         node.key_problem(said)
     else:
-        beyond.append(f"{node.document.file}: {said}; nobody is asked for it until a rule set with it is active")
+        node = node.apart()
+        node.key_problem(f"{said}; nobody is asked for it until a rule set with it is active")
+        beyond += map(str, node.problems)
+
+
+def as_known(entry: Node, shapes: Mapping[str, DatasetShape], beyond: list[str]) -> Node:
+    """A department's part without the fields that the catalogue of an active set does not know; `beyond` gets them."""
+    for name, shape in shapes.items():
+        fields = entry.at(["datasets", name, "fields"])
+        written = fields.mapping(any_key=True) if fields.path.endswith(f"{name}.fields") and fields.is_mapping else {}
+        for field in written.keys() - shape.fields:
+            _unknown(written[field], f"`{name}` has no field `{field}` in the catalogue", beyond)
+            entry = entry.without("datasets", name, "fields", field)
+    return entry
 
 
 def _changes(node: Node) -> Changes:
@@ -125,20 +139,26 @@ def _changes(node: Node) -> Changes:
     return Changes(secrets, keys["changes_an_hour"].integer(0, 1_000_000, CHANGES_AN_HOUR))
 
 
-def _test_subjects(node: Node, catalogue: Catalogue) -> tuple[Subject, ...]:
+def _test_subjects(node: Node, catalogue: Catalogue, beyond: list[str] | None) -> tuple[Subject, ...]:
     """Identifiers that nobody real has, by scheme: `{LEI: [5299...]}`."""
     found: list[Subject] = []
     for name, values in node.mapping(any_key=True).items():
         scheme = catalogue.schemes.get(name)
         if scheme is None:
             if catalogue.whole:
-                values.key_problem(f"`identifiers.yaml` has no scheme `{name}`{suggest(name, catalogue.schemes)}")
+                said = f"`identifiers.yaml` has no scheme `{name}`{suggest(name, catalogue.schemes)}"
+                _unknown(values, said, beyond)
             continue
         for each in values.items():
             try:
                 value = scheme.canonical(each.text())
             except ValueError as error:
-                each.problem(str(error))
+                if beyond is None:
+                    each.problem(str(error))
+                else:
+                    told = each.apart()
+                    told.problem(f"{error}; it is passed over until a rule set that takes it is active")
+                    beyond += map(str, told.problems)
                 continue
             found += [Subject(kind, name, value) for kind in scheme.subjects]
     return tuple(found)

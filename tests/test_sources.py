@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from pathlib import Path
 from string import Template
 
@@ -340,5 +341,62 @@ async def test_what_an_active_set_does_not_have_yet_is_passed_over_and_told(tmp_
         assert any("`tax` has no dataset `tax-offices` in the catalogue" in each for each in told)
         assert set(found.connectors) == set(found.made_of) == set(catalogue().departments)
         assert found.changes == {}
+        for connector in found.connectors.values():
+            await connector.close()
+
+
+async def test_a_field_that_an_active_set_does_not_have_is_passed_over_and_told(tmp_path: Path) -> None:
+    """One that is added or renamed stands there before the set that has it, and after one that had it, as for a
+    rollback. What the active set has and nothing maps is missing."""
+    file, old = tmp_path / "sources.yaml", shipped()
+    field = next(line for line in old.splitlines() if line.lstrip().startswith("fields: {"))
+    both = field.replace("fields: {", "fields: {renamed: n.new, ")
+    at = f"{file}:{old.splitlines().index(field) + 1}:"
+    file.write_text(old.replace(field, both, 1))
+    for active in (True, False):
+        problems: list[Problem] = []
+        found = sources.load(file, catalogue(), KINDS, problems, active=active)
+        told = found.beyond if active else [str(each) for each in problems]
+        assert [len(problems), len(found.beyond)] == ([0, 1] if active else [1, 0])
+        assert told[0].startswith(at)
+        assert "renamed" in told[0]
+        if active:
+            assert "nobody is asked for it until a rule set with it is active" in told[0]
+        for connector in found.connectors.values():
+            await connector.close()
+    file.write_text(old.replace(field, both.replace("{renamed: n.new, ", "{renamed: n.new, x", 1), 1))
+    problems = []
+    sources.load(file, catalogue(), KINDS, problems, active=True)
+    assert [str(each) for each in problems if "is missing" in str(each)]
+
+
+async def test_one_file_serves_the_set_before_a_field_was_renamed_and_the_one_after(tmp_path: Path) -> None:
+    """So a restart before the activation is no outage, and a rollback after it none either."""
+    file, policies = tmp_path / "sources.yaml", tmp_path / "policies"
+    file.write_text(shipped().replace("legalForm: firm.form,", "legalForm: firm.form, formOfLaw: firm.form,"))
+    shutil.copytree(ROOT / "policies", policies)
+    (renamed,) = (each for each in (policies / "catalogue").rglob("*.yaml") if "legalForm:" in each.read_text())
+    renamed.write_text(renamed.read_text().replace("legalForm:", "formOfLaw:"))
+    wrong: list[Problem] = []
+    later = load(policies, wrong)
+    assert wrong == []
+    for of, other in ((catalogue(), "formOfLaw"), (later, "legalForm")):
+        problems: list[Problem] = []
+        found = sources.load(file, of, KINDS, problems, active=True)
+        assert problems == []
+        assert [f"has no field `{other}`" in each for each in found.beyond] == [True]
+        for connector in found.connectors.values():
+            await connector.close()
+
+
+async def test_a_test_subject_that_an_active_set_does_not_take_is_passed_over_and_told(tmp_path: Path) -> None:
+    file = tmp_path / "sources.yaml"
+    given = "    test_subjects: {LEI: [not-one], OTHER: [x]}\n"
+    file.write_text(shipped().replace("    kind: rest\n", f"    kind: rest\n{given}", 1))
+    for active in (True, False):
+        problems: list[Problem] = []
+        found = sources.load(file, catalogue(), KINDS, problems, active=active)
+        assert [len(problems), len(found.beyond)] == ([0, 2] if active else [2, 0])
+        assert set(found.test_subjects.values()) <= {()}
         for connector in found.connectors.values():
             await connector.close()

@@ -16,7 +16,7 @@ from gateway import documents
 from gateway.connecting.conforming import subjects
 from gateway.connecting.department import opened
 from gateway.errors import CommandRefused, Problem
-from gateway.sources import Build, shapes_of
+from gateway.sources import Build, as_known, shapes_of
 from gateway.values import Document
 
 _BESIDE = ("changes", "test_subjects")
@@ -42,7 +42,9 @@ async def checked(config: Path, named: str, file: Path, own: Mapping[str, Build]
     async with opened(config, named, own) as found:
         (department,) = found.each
         shapes = shapes_of(named, department.node, found.catalogue)
-        said = {key: value for key, value in department.node.plain().items() if key not in _BESIDE}
+        said = {
+            key: value for key, value in as_known(department.node, shapes, []).plain().items() if key not in _BESIDE
+        }
         whom = subjects.load(file, found.catalogue.schemes, shapes)
         if own and said["kind"] not in own:
             raise CommandRefused(
