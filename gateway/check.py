@@ -50,7 +50,7 @@ from gateway.rules.files import calendar, thresholds
 from gateway.rules.load import Read as Policies
 from gateway.rules.load import read as load_rules
 from gateway.rules.ruleset import RuleSet
-from gateway.storage.sealing import key_file
+from gateway.storage.sealing import key_file, outside
 from gateway.storage.store import examine_store
 from gateway.texts import words
 from gateway.values import NOWHERE
@@ -213,6 +213,8 @@ def check(config: Path, workers: int = 1, connect: bool = False) -> int:
     hindrances: list[str] = []
     if found.store:
         with noting(problems), settings.placing(found):
+            if found.store_key is not None:
+                outside.load(found.store_key, str(found.file))  # a store that is not there yet asks for it at its start
             hindrances = examine_store(found.store, str(found.file), single_node=found.single_node, key=found.store_key)
             if parts is not None:
                 examine_registry(found.store, found.ledger, str(found.file), found.store_key)

@@ -80,6 +80,14 @@ def test_a_store_that_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureF
     assert any(re.match(r"gateway\.yaml:\d+:\d+: store: ", each) and STORES[store] in each for each in told), told
 
 
+def test_a_key_of_the_store_that_is_missing_is_told_before_there_is_a_store(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refused(folder, capsys, store_key_file="store.key", listen=f"127.0.0.1:{free_port()}")
+    assert any("store.key: cannot be read" in each and "`dutybound store key`" in each for each in told), told
+    assert not (folder / "ledger.db").exists()
+
+
 def test_a_registry_with_another_key_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A start found it in its workers only, after it had said that it serves."""
     found = settings.load(configured.write(folder, case_registries=REGISTRIES), {})
