@@ -26,7 +26,7 @@ from gateway.inquiry.beside.refusing import answer_refusal
 from gateway.inquiry.beside.unsent import Unsent
 from gateway.inquiry.disclose import Entry, LedgerPort
 from gateway.inquiry.http.request import Media
-from gateway.inquiry.journey import Got, Journey, Outdated, Telling
+from gateway.inquiry.journey import Got, Journey, Outdated, Serving, Telling
 from gateway.inquiry.render import Rendered
 from gateway.inquiry.types import Decision, Declaration, Released, Requester, Selected, Wanted
 from gateway.rules.files.requesters import PUBLIC
@@ -62,6 +62,12 @@ def subject_of(catalogue: Catalogue, scheme: str, value: str) -> Subject | None:
         return Subject("organisation", scheme, known.canonical(value))
     except ValueError:
         return None
+
+
+def opened(serving: Serving) -> bool:
+    """Whether the rules that serve have an open record: everybody was granted its purpose."""
+    everybody = serving.registered(*PUBLIC)
+    return everybody is not None and any(each.purpose == OPEN_RECORD for each in everybody.grants)
 
 
 class OpenRecords:

@@ -57,8 +57,9 @@ class RecordPage:
         )
 
     def plain(self, heading: str, said: str, schemes: Schemes) -> str:
-        """A page that shows no record: it has the reason, or asks for which."""
-        return _framed(heading, f"<p>{escape(said)}</p>{self._another(schemes)}")
+        """A page that shows no record: it has the reason and, where there are `schemes`, asks for which."""
+        asks = self._another(schemes, "record.which") if schemes else ""
+        return _framed(heading, f"<p>{escape(said)}</p>{asks}")
 
     def _dataset(self, dataset: Mapping[str, Any], document: Mapping[str, Any]) -> str:
         words = self.words
@@ -107,7 +108,7 @@ class RecordPage:
             said.append(Markup.escape(record["mitigation"]))
         return Markup(" ").join(said)
 
-    def _another(self, schemes: Schemes) -> str:
+    def _another(self, schemes: Schemes, heading: str = "record.another") -> str:
         words, many = self.words, len(schemes) > 1
         options = "".join(f'<option value="{escape(name)}">{escape(title)}</option>' for name, title in schemes)
         hidden = "".join(f'<input type="hidden" name="scheme" value="{escape(name)}">' for name, _ in schemes[:1])
@@ -116,7 +117,7 @@ class RecordPage:
         )
         label = escape(schemes[0][1]) if len(schemes) == 1 else words("record.identifier")
         return (
-            f'<form class="card" method="get" action="{PATH}"><h2>{words("record.another")}</h2>'
+            f'<form class="card" method="get" action="{PATH}"><h2>{words(heading)}</h2>'
             f"{kind if many else hidden}"
             f'<div class="field"><label for="value">{label}</label><span class="hint small" id="hint">'
             f"{words('record.hint')}</span>"

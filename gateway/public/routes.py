@@ -1,6 +1,7 @@
 """`/open/organisations`: the open record as a page and as JSON, and who may ask how often.
 
 A request takes its turn first (`gateway.public.gate`); then its address is read; then it is an inquiry like others.
+Where the rules open nothing to everybody, that is all that is said, and nothing is entered: it is about nobody.
 Invariants: whatever names no organisation is refused in the same bytes, a person's identifier too; an answer that the
 client has already, a 304, is made and entered as any other is; nothing is kept by anybody on the way.
 """
@@ -23,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.bounds.address import came_from
 from gateway.inquiry.journey import Journey
 from gateway.public.gate import Gate
-from gateway.public.record import OpenRecords, Shown, subject_of
+from gateway.public.record import OpenRecords, Shown, opened, subject_of
 from gateway.public.record_page import PATH, RecordPage, Schemes, called
 from gateway.texts.words import Words
 from gateway.values import Network
@@ -74,7 +75,9 @@ class Routes:
         """Which record is wanted: then its address."""
         scheme, value = request.query_params.get("scheme", ""), request.query_params.get("value", "").strip()
         with self._using() as journey:
-            schemes = _schemes(journey)
+            schemes, closed = _schemes(journey), not opened(journey.serving())
+        if closed:
+            return self._told(404, "closed", [], page=True)
         if value and any(scheme == name for name, _ in schemes):
             address = f"{PATH}/{scheme}/{quote(value[:_LONGEST], safe='')}"
             return RedirectResponse(address, 303, {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
@@ -94,6 +97,8 @@ class Routes:
             if wait := gate.wait(address):
                 headers = {"Retry-After": str(math.ceil(wait))}
                 return self._told(429, "crowded", schemes, page=page, headers=headers)
+            if not opened(journey.serving()):
+                return self._told(404, "closed", [], page=page)
             catalogue = journey.serving().rules.policies.catalogue
             scheme = request.path_params["scheme"]
             subject = subject_of(catalogue, scheme, value) if len(value) <= _LONGEST else None

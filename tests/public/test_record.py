@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
 from typing import Any
+
+import msgspec
+import pytest
 
 from connectors.base import Subject
 from gateway.ledger.entry import entries
 from gateway.public import record_page
 from gateway.public.gate import AT_ONCE
-from gateway.public.record import OpenRecords
+from gateway.public.record import PUBLIC, OpenRecords
 from tests.outside import Held, values
 from tests.properties.scenes import put
 from tests.public.desk import Desk
@@ -52,6 +56,28 @@ def test_each_look_leaves_one_entry_that_commits_to_what_was_shown(desk: Desk) -
     assert not entry.told.counted
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["x-robots-tag"] == "noindex"
+
+
+@pytest.mark.parametrize("change", ["no client", "no grant"])
+def test_where_nothing_is_open_to_everybody_that_is_said_of_nobody(desk: Desk, change: str) -> None:
+    """A refusal was entered for each look, and its subject read that the operator had asked."""
+    subject, serving = new_subject(), desk.journey.serving()
+    held(desk.world, subject, "business-licences")
+    closed = copy.copy(serving.rules)
+    everybody = msgspec.structs.replace(closed.policies.requesters[PUBLIC], grants=())
+    requesters = {**closed.policies.requesters, PUBLIC: everybody}
+    if change == "no client":
+        del requesters[PUBLIC]
+    closed.policies = msgspec.structs.replace(closed.policies, requesters=requesters)
+    less = msgspec.structs.replace(serving, rules=closed)
+    desk.journey = msgspec.structs.replace(desk.journey, serving=lambda: less)
+    answers = [desk.record(subject), desk.get(f"{record_page.PATH}/LEI/no-such")]
+    assert [each.status_code for each in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+    assert "no open record" in answers[0].json()["error"]
+    form = desk.get(f"{record_page.PATH}?scheme=LEI&value=x", accept="text/html")
+    assert (form.status_code, "<form" in form.text) == (404, False)
+    assert desk.world.entries() == []
 
 
 def test_what_the_client_has_already_is_entered_all_the_same(desk: Desk) -> None:
