@@ -66,7 +66,9 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
     case = entries["case"].mapping(["required"], ["registry"]) if "case" in entries else {}
     official = entries["official"].mapping(["required"]) if "official" in entries else {}
     subjects = tuple(_subjects(entries["subjects"])) if "subjects" in entries else ()
-    registry = case_registry(case["registry"], catalogue, registries) if "registry" in case else None
+    registry = (
+        case_registry(case["registry"], catalogue.departments, catalogue, registries) if "registry" in case else None
+    )
     frequency = _frequency(entries["frequency"]) if "frequency" in entries else Frequency(0, _NONE)
     quotas = _quotas(entries["quotas"]) if "quotas" in entries else Quotas()
     if frequency.unlimited and (quotas is not None or "person" in subjects):
@@ -103,9 +105,11 @@ def _purpose(name: str, node: Node, catalogue: Catalogue, registries: Collection
     )
 
 
-def case_registry(node: Node, catalogue: Catalogue, registries: Collection[str] | None) -> str:
-    """A department whose case registry is configured; which are, where that is known, is in `registries`."""
-    name = department(node, sorted(catalogue.departments), "a department:", catalogue)
+def case_registry(
+    node: Node, departments: Collection[str], catalogue: Catalogue, registries: Collection[str] | None
+) -> str:
+    """One of the departments, whose case registry is configured; which are, where that is known, is in `registries`."""
+    name = department(node, sorted(departments), "a department:", catalogue)
     if registries is not None and name and not node.told and name not in registries:
         node.problem(f"no case registry `{name}` is configured{suggest(name, registries)}; add it to `case_registries`")
     return name

@@ -158,7 +158,7 @@ def _requester(
     issuers, registries, folder = configured
     parts = node.mapping(["issuer", "client", "title", "department", "roles", "grants"], _MORE)
     client = (
-        parts["client"].text(pattern=_CLIENT, what=f"a client id of at most {MOST_NAME} characters")
+        parts["client"].text(pattern=_CLIENT, what=f"a client id: ASCII without spaces, at most {MOST_NAME} characters")
         if "client" in parts
         else ""
     )
@@ -170,7 +170,7 @@ def _requester(
     held = frozenset(role.choice(roles, "registered roles are") if roles else role.text() for role in named)
     if "roles" in parts and parts["roles"].is_sequence and not named:
         parts["roles"].problem("is empty; name at least one role")
-    registry = case_registry(parts["registry"], catalogue, registries) if "registry" in parts else None
+    registry = case_registry(parts["registry"], departments, catalogue, registries) if "registry" in parts else None
     of = department(parts["department"], list(departments), "registered departments are", catalogue)
     if issuer == PUBLIC[0] and client and client != PUBLIC[1]:
         parts["client"].problem(f"the issuer `public` has one client only, `{PUBLIC[1]}`")

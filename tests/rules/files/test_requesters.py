@@ -52,6 +52,18 @@ def test_a_department_is_named_by_its_field_of_work(tmp_path: Path, title: str) 
     assert problems(directory) == []
 
 
+def test_a_department_that_provides_nothing_has_a_case_registry_too(tmp_path: Path) -> None:
+    directory = edited(tmp_path, FILE, "registry: courts", "registry: ombudsman")
+    (told,) = problems(directory)
+    assert "unknown `ombudsman`" in told.message
+    assert "portal" in told.message
+    file = directory / FILE
+    file.write_text(
+        file.read_text().replace("  policy: Policy Office\n", "  policy: Policy Office\n  ombudsman: Ombudsman\n")
+    )
+    assert problems(directory) == []
+
+
 def test_an_issuers_name_stands_for_its_url_and_the_public_for_itself() -> None:
     rule_set = load(SHIPPED, {"login": "https://login.example"})
     assert ("https://login.example", "civil-court") in rule_set.policies.requesters
@@ -78,7 +90,7 @@ def test_an_unknown_issuer_is_told_with_the_nearest() -> None:
         ("roles: [department]", "roles: [departement]", "departement", "did you mean `department`?"),
         ("roles: [department]", "roles: []", "[]", "at least one role"),
         ("registry: market", "registry: markets", "markets", "did you mean `market`?"),
-        ("    client: market-regulator\n", "    client: market regulator\n", "market regulator", "a client id"),
+        ("    client: market-regulator\n", "    client: market regulator\n", "market regulator", "a client id: ASCII"),
         ("client: open-record", "client: closed-record", "closed-record", "has one client only"),
         ("agreed_by: Data", "agreed-by: Data", "agreed-by", "did you mean `agreed_by`?"),
         ("reports_changes: true", "reports_changes: sometimes", "sometimes", "must be true or false"),
