@@ -288,6 +288,7 @@ class Gateway:
             *console.routes(
                 settings.oauth, settings.public_url, self._issuers, lambda: self, self._store, self._parts.secrets,
                 self._seconds, lambda: self._serving.rules, self._log.defect, static.address, self._words,
+                self._states.of("sign-in"),
             ), start_route(self._words),
         ]  # fmt: skip
 

@@ -4,7 +4,8 @@ Follows OpenID Connect Core 1.0 (3.1; 4 for `login_hint`), RFC 6749 (4.1), RFC 7
 (`iss`, without which nobody comes back where the issuer's metadata promises it). Invariants: only the configured issuer
 is asked, through the bounded client of `gateway.identity.issuers`; a code counts only with the state, verifier and
 nonce that the same browser was given, once begun and within `WITHIN`; the ID token is verified before anything in it
-counts; of the access token nothing is read: the API judges it at each request.
+counts; of the access token nothing is read: the API judges it at each request. What an issuer does wrong is told to the
+operator, without any value that it sent.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import ClaimError, JoseError
 
 from gateway.config.oauth import LoginSettings
 from gateway.console.sessions import FRESH, Session
 from gateway.errors import IssuerUnavailable
 from gateway.identity.issuers import ALGORITHMS, REGISTRY, Issuer
 from gateway.identity.jwt import RepeatedMember, read_jwt
+from gateway.manage.states import Heard
 
 WITHIN = 600
 """Seconds in which somebody who began to sign in has to come back."""
@@ -36,11 +38,14 @@ _LONGEST_NAME = 80
 
 
 class NotSignedIn(Exception):
-    """A sign-in came to nothing; `why` names the text for whoever tried: refused, stale, unreachable or unfit."""
+    """A sign-in came to nothing; `why` names the text for whoever tried: refused, stale, unreachable or unfit.
 
-    def __init__(self, why: str) -> None:
+    `cause` is for the operator, where the issuer has to be put right.
+    """
+
+    def __init__(self, why: str, cause: str | None = None) -> None:
         super().__init__(why)
-        self.why = why
+        self.why, self.cause = why, cause
 
 
 class Begun(msgspec.Struct):
@@ -70,12 +75,21 @@ class _Claims(msgspec.Struct):
 
 
 class SignIn:
-    """One way to sign in. `returns` is the address that the issuer sends people back to."""
+    """One way to sign in. `returns` is the address that the issuer sends people back to.
+
+    `heard` is told by the name of this way what is wrong with it, or that it works.
+    """
 
     def __init__(
-        self, settings: LoginSettings, issuer: Issuer, audience: str, returns: str, now: Callable[[], float]
+        self,
+        settings: LoginSettings,
+        issuer: Issuer,
+        audience: str,
+        returns: str,
+        now: Callable[[], float],
+        heard: Heard,
     ) -> None:
-        self.settings = settings
+        self.settings, self._heard = settings, heard
         self._issuer, self._audience, self._returns, self._now = issuer, audience, returns, now
         self._secret = settings.secret_file.read_text("utf-8").strip()
         self._turns = asyncio.Semaphore(TOGETHER)
@@ -97,6 +111,7 @@ class SignIn:
         try:
             place = await self._issuer.endpoint("authorization_endpoint")
         except IssuerUnavailable as error:
+            self._heard(self.settings.name, str(error))
             raise NotSignedIn("unreachable") from error
         uri = prepare_grant_uri(place, self.settings.client_id, "code", self._returns, scope, state, **more)
         return str(uri), begun
@@ -117,22 +132,36 @@ class SignIn:
         form["code_verifier"] = begun.verifier
         try:
             async with self._turns:
-                place = await self._issuer.endpoint("token_endpoint")
-                told = await self._issuer.post(place, form, (self.settings.client_id, self._secret))
-                answer = msgspec.convert(told, _Answer)
-                claims = await self._claims(answer, begun)
-        except IssuerUnavailable as error:
-            # Where it refused: the code was used, is over, or is another sign-in's.
-            raise NotSignedIn("stale" if error.refused else "unreachable") from error
-        except msgspec.MsgspecError as error:
-            raise NotSignedIn("unfit") from error
-        if answer.token_type.lower() != "bearer" or (begun.fresh and self._now() - claims.auth_time > FRESH):
-            raise NotSignedIn("unfit")
+                answer, claims = await self._answered(form, begun)
+        except NotSignedIn as error:
+            if error.cause is not None:
+                self._heard(self.settings.name, error.cause)
+            raise
+        self._heard(self.settings.name, None)
         scope = self.settings.scopes if answer.scope is None else tuple(answer.scope.split())
         return Session(
             begun.login, answer.access_token, scope, claims.sub, (claims.name or claims.sub)[:_LONGEST_NAME],
             claims.auth_time, self._now() + answer.expires_in, secrets.token_urlsafe(24),
         )  # fmt: skip
+
+    async def _answered(self, form: Mapping[str, str], begun: Begun) -> tuple[_Answer, _Claims]:
+        """What the issuer answers to a code, and its ID token says; raises `NotSignedIn`."""
+        try:
+            place = await self._issuer.endpoint("token_endpoint")
+            told = await self._issuer.post(place, form, (self.settings.client_id, self._secret))
+            answer = msgspec.convert(told, _Answer)
+            claims = await self._claims(answer, begun)
+        except IssuerUnavailable as error:
+            if error.refused:  # the code was used, is over, or is another sign-in's
+                raise NotSignedIn("stale") from error
+            raise NotSignedIn("unreachable", str(error)) from error
+        except msgspec.ValidationError as error:  # names a member and a type, and no value
+            raise NotSignedIn("unfit", f"its answer to a code: {error}") from error
+        if answer.token_type.lower() != "bearer":
+            raise NotSignedIn("unfit", "its answer to a code: `token_type` is not `Bearer`")
+        if begun.fresh and self._now() - claims.auth_time > FRESH:
+            raise NotSignedIn("unfit", "the ID token's `auth_time` is not of now, though `prompt=login` was asked for")
+        return answer, claims
 
     async def _claims(self, answer: _Answer, begun: Begun) -> _Claims:
         """What the ID token says; raises `NotSignedIn`, `IssuerUnavailable`."""
@@ -140,10 +169,10 @@ class SignIn:
             signed = read_jwt(answer.id_token.encode())
             header = signed.protected
             if header.get("alg") not in ALGORITHMS or "crit" in header:
-                raise NotSignedIn("unfit")
+                raise NotSignedIn("unfit", f"the ID token needs an `alg` of {', '.join(ALGORITHMS)}, and no `crit`")
             key = await self._issuer.key(header.get("kid"), header["alg"])
             if key is None or not jws.validate_compact(signed, key.jwk, registry=REGISTRY):
-                raise NotSignedIn("unfit")
+                raise NotSignedIn("unfit", "the ID token is not signed by a key of its `jwks_uri`")
             claims = CodeIDToken(
                 msgspec.json.decode(signed.payload or b"", type=dict),
                 dict(header),
@@ -156,5 +185,8 @@ class SignIn:
             )
             claims.validate(now=int(self._now()), leeway=_LEEWAY)
             return msgspec.convert(dict(claims), _Claims)
+        except ClaimError as error:
+            at = f"`{error.claim}` of the ID token" if error.claim else "the ID token"
+            raise NotSignedIn("unfit", f"{at}: {error.error.replace('_', ' ')}") from error
         except (JoseError, RepeatedMember, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-            raise NotSignedIn("unfit") from error
+            raise NotSignedIn("unfit", f"the ID token cannot be read ({type(error).__name__})") from error

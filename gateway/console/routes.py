@@ -10,6 +10,7 @@ from starlette.routing import Route
 from gateway.config.oauth import OAuthSettings
 from gateway.console.calling import Api, Application
 from gateway.identity.issuers import Issuer
+from gateway.manage.states import Heard
 from gateway.rules.ruleset import RuleSet
 from gateway.storage.port import Store
 from gateway.texts.words import Words
@@ -27,13 +28,14 @@ def routes(
     defect: Callable[[str, BaseException], None],
     bundle: Callable[[str], str],
     texts: Words,
+    heard: Heard,
 ) -> list[Route]:
     """Every route of the pages; none where nobody can sign in.
 
     `application` is the whole gateway, which pages call. What they keep is sealed by the first of `secrets`, and
     opens by each.
     `rules` gives the rule set that is served, for titles; `bundle` the address of a bundled script; `texts` are those
-    of the pages.
+    of the pages. `heard` is told which way to sign in does not work.
     """
     if not settings.login:
         return []
@@ -63,7 +65,7 @@ def routes(
     shared = Parts(pages, sessions, Api(application), now, origin, defect, _departments(settings, rules))
     known = {each.settings.issuer: each for each in issuers}
     back = f"{public_url}{RETURN}"
-    ways = {each.name: SignIn(each, known[each.issuer], settings.audience, back, now) for each in settings.login}
+    ways = {each.name: SignIn(each, known[each.issuer], settings.audience, back, now, heard) for each in settings.login}
     return [
         *Entrance(shared, ways, secrets).routes(),
         *my.routes(shared),

@@ -1,9 +1,9 @@
 """What is out of order now, as it is logged: one line when it begins, and one when it ends.
 
 A state has a part (`ledger`, `clock`, `clocks`, `store`, `issuer`, `department`, `witness`, `projector`, `recalls`,
-`deliveries`, `drift`, `tracing`) and the name of which one it is; both come from the configuration. However often one
-changes, there is at most one pair of lines about it in `EVERY` seconds; what changed in between is in the next as
-`again`. `settle` is called now and then, so that what lasts is told.
+`deliveries`, `drift`, `tracing`, `sign-in`) and the name of which one it is; both come from the configuration. However
+often one changes, there is at most one pair of lines about it in `EVERY` seconds; what changed in between is in the
+next as `again`. `settle` is called now and then, so that what lasts is told.
 """
 
 from __future__ import annotations

@@ -47,13 +47,22 @@ def now() -> Now:
 
 
 @pytest.fixture
-async def sign_in(issuer: TestIssuer, tmp_path: Path, now: Now) -> AsyncIterator[SignIn]:
+def told() -> list[tuple[str, str | None]]:
+    """What the operator hears."""
+    return []
+
+
+@pytest.fixture
+async def sign_in(
+    issuer: TestIssuer, tmp_path: Path, now: Now, told: list[tuple[str, str | None]]
+) -> AsyncIterator[SignIn]:
     settings = LoginSettings(
         issuer.url, "portal", secret(tmp_path / "login.secret", "s3cret\n"), "citizens", "Citizens", ("self",)
     )
     async with new_client() as client:
         client.timeout = 20.0  # type: ignore[assignment]
-        yield SignIn(settings, Issuer(IssuerSettings(issuer.url, "login"), lambda: client, now), AUDIENCE, RETURNS, now)
+        served = Issuer(IssuerSettings(issuer.url, "login"), lambda: client, now)
+        yield SignIn(settings, served, AUDIENCE, RETURNS, now, lambda name, why: told.append((name, why)))
 
 
 def answering(
@@ -105,12 +114,22 @@ async def test_who_comes_back_is_signed_in(sign_in: SignIn, issuer: TestIssuer) 
     ids=str,
 )  # fmt: skip
 async def test_an_id_token_that_is_not_right_counts_for_nothing(
-    sign_in: SignIn, issuer: TestIssuer, change: dict[str, Any]
+    sign_in: SignIn, issuer: TestIssuer, told: list[tuple[str, str | None]], change: dict[str, Any]
 ) -> None:
+    """The operator hears which claim it is, and no value."""
     _, begun = await sign_in.begin("/my/", None, fresh=False)
     answering(issuer, begun, lambda claims: claims.update(change))
     with pytest.raises(NotSignedIn, match="unfit"):
         await sign_in.finish(begun, {"state": begun.state, "code": "c"})
+    ((name, why),) = told
+    (claim, value), *_ = change.items()
+    assert name == "citizens"
+    assert why is not None
+    assert f"`{claim}` of the ID token" in why or value == 5, why
+    assert "person-1" not in why
+    answering(issuer, begun)
+    await sign_in.finish(begun, {"state": begun.state, "code": "c"})
+    assert told[1:] == [("citizens", None)]
 
 
 @pytest.mark.parametrize(
@@ -119,12 +138,15 @@ async def test_an_id_token_that_is_not_right_counts_for_nothing(
     ids=str,
 )
 async def test_an_answer_that_is_not_right_counts_for_nothing(
-    sign_in: SignIn, issuer: TestIssuer, more: dict[str, Any]
+    sign_in: SignIn, issuer: TestIssuer, told: list[tuple[str, str | None]], more: dict[str, Any]
 ) -> None:
     _, begun = await sign_in.begin("/my/", None, fresh=False)
     answering(issuer, begun, **more)
     with pytest.raises(NotSignedIn, match="unfit"):
         await sign_in.finish(begun, {"state": begun.state, "code": "c"})
+    ((_, why),) = told
+    assert why is not None
+    assert "ID token" in why if "id_token" in more else "answer to a code" in why, why
 
 
 async def test_what_comes_back_otherwise_is_not_asked_about(sign_in: SignIn, issuer: TestIssuer, now: Now) -> None:
