@@ -127,8 +127,11 @@ class Node(Value):
         return isinstance(self._raw, SequenceNode)
 
     def without(self, *path: str) -> Node:
-        """The same mapping without what stands at a path of keys, which somebody else reads, or nobody."""
-        return Node(self.document, _pruned(self._raw, path), self.path, self._key, self._parent)
+        """The same without what stands at a path of keys that are there: others read it, or nobody."""
+        less = self.own()
+        if (at := less.at(path[:-1])).is_mapping:
+            at._raw.value = [each for each in at._raw.value if str(each[0].value) != path[-1]]
+        return less
 
     def seen_from(self, folder: Path) -> Node:
         """The same value, with relative paths seen from another folder than its file's."""
@@ -174,15 +177,6 @@ class Node(Value):
                 return node
             node = found
         return node
-
-
-def _pruned(raw: Any, path: Sequence[str]) -> Any:
-    if not isinstance(raw, MappingNode):
-        return raw
-    (key, *below), left = path, copy.copy(raw)
-    kept = [(name, value) for name, value in raw.value if below or name.value != key]
-    left.value = [(name, _pruned(value, below) if name.value == key else value) for name, value in kept]
-    return left
 
 
 def _refusals(raw: Any) -> Iterator[tuple[Any, str]]:
