@@ -134,6 +134,8 @@ def _keys(parts: Any) -> None:
     signing.add_argument(
         "--out", type=Path, default=Path("webhooks.key"), metavar="FILE", help="its new file (default: webhooks.key)"
     )
+    shown = "print the public key of the key in this file, and make none"
+    signing.add_argument("--show", type=Path, metavar="FILE", help=shown)
     signing.set_defaults(run=_webhooks)
     secrets = parts.add_parser(
         "secrets", help="a new secret for sessions, nonces and counts; in a file, also the next one"
@@ -274,8 +276,12 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 def _webhooks(arguments: argparse.Namespace) -> int:
     def run() -> int:
-        public = key_files.generate(arguments.out).public_key().public_bytes_raw()
-        print(f"private key: {arguments.out} (keep it secret; name it with `webhooks.key_file`)")
+        if arguments.show is not None:
+            private = key_files.load(arguments.show, key_files.OF_WEBHOOKS)
+        else:
+            private = key_files.generate(arguments.out)
+            print(f"private key: {arguments.out} (keep it secret; name it with `webhooks.key_file`)")
+        public = private.public_key().public_bytes_raw()
         print(f"public key: {key_files.WEBHOOKS}{base64.b64encode(public).decode()} (give it to every recipient)")
         return 0
 

@@ -100,7 +100,12 @@ def test_a_key_for_messages_is_made_once_and_its_public_key_told(
     before = file.read_bytes()
     assert cli.main(["keys", "webhooks", "--out", str(file)]) == 1
     assert "never overwritten" in capsys.readouterr().err
+    assert cli.main(["keys", "webhooks", "--show", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == said.splitlines()[1:]
     assert file.read_bytes() == before
+    assert [each.name for each in tmp_path.glob("*.key")] == ["webhooks.key"]
+    assert cli.main(["keys", "webhooks", "--show", str(tmp_path / "none.key")]) == 1
+    assert "make one with `dutybound keys webhooks`" in capsys.readouterr().err
 
 
 def test_the_ledgers_key_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
