@@ -38,6 +38,7 @@ class Media(enum.StrEnum):
 
 
 _CONTENT_TYPE = {media: f"{media}; charset=utf-8" for media in Media}
+_PERSISTED = "Persisted queries are not kept here; send the document as `query`, and no `persistedQuery`."
 _OUT_OF_RANGE = "A number in the body is out of range."
 _TOO_DEEP = f"The body is nested more than {MAX_NESTING} deep."
 _decode = msgspec.json.Decoder(float_hook=numbers.finite).decode
@@ -183,7 +184,9 @@ def _operation(body: bytes) -> tuple[str, str | None, Mapping[str, Any]]:
     _check(content, body)
     query = content.get("query")
     if type(query) is not str:
-        raise _invalid("`query` must be a string: the GraphQL document.")
+        extensions = content.get("extensions")
+        only = query is None and type(extensions) is dict and "persistedQuery" in extensions
+        raise _invalid(_PERSISTED if only else "`query` must be a string: the GraphQL document.")
     operation_name = content.get("operationName")
     if operation_name is not None and type(operation_name) is not str:
         raise _invalid("`operationName` must be a string or null.")
@@ -197,7 +200,7 @@ def _operation(body: bytes) -> tuple[str, str | None, Mapping[str, Any]]:
         if type(extensions) is not dict:
             raise _invalid("`extensions` must be an object or null.")
         if "persistedQuery" in extensions:
-            raise _invalid("Persisted queries are not kept here; send the document as `query`.")
+            raise _invalid(_PERSISTED)
     return query, operation_name, variables
 
 
@@ -303,10 +306,13 @@ def _quality(text: bytes) -> float:
 
 
 class _Once(Dictionary):
-    """A dictionary that says so where a key comes twice, instead of keeping the last."""
+    """A dictionary that refuses a key that comes twice, and keeps which, instead of keeping the last."""
+
+    twice = ""
 
     def __setitem__(self, key: str, value: Any) -> None:
         if key in self.data:
+            self.twice = key
             raise ValueError(key)
         super().__setitem__(key, value)
 
@@ -328,15 +334,19 @@ def _declared(header: bytes) -> Mapping[str, str]:
         dictionary.parse(header)
     except (ValueError, IndexError, TypeError, RecursionError) as error:
         message = 'The `Inquiry` header is not a dictionary such as `purpose=TENDER_QUALIFICATION, case="C-1"`.'
+        if dictionary.twice:
+            message = f"The `Inquiry` header has `{dictionary.twice[:60]}` twice; keep one."
         raise Refusal(Code.INQUIRY_INVALID, message) from error
     declared: dict[str, str] = {}
     for key, item in dictionary.items():
         if key not in DECLARED:
             known = ", ".join(f"`{name}`" for name in DECLARED)
-            raise Refusal(Code.INQUIRY_INVALID, f"The `Inquiry` header has an unknown key; it may have {known}.")
+            message = f"The `Inquiry` header has an unknown key, `{key[:60]}`; it may have {known}."
+            raise Refusal(Code.INQUIRY_INVALID, message)
         token = key == "purpose"
         if not isinstance(item, Item) or item.params or type(item.value) is not _type(token):
             what = "a token, as `purpose=TENDER_QUALIFICATION`" if token else f'a string, as `{key}="..."`'
+            what += ", without parameters" if isinstance(item, Item) and item.params else ""
             raise Refusal(Code.INQUIRY_INVALID, f"`{key}` in the `Inquiry` header must be {what}.")
         declared[key] = str(item.value)
     return MappingProxyType(declared)
