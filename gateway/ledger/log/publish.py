@@ -68,7 +68,6 @@ class Publisher:
         self.key_of: Callable[[str], Verifier] | None = None  # set by the same: what signs a shard, by its name
         self._lock = asyncio.Lock()
         self._done: dict[str, tuple[float, int]] = {}
-        self._others: dict[str, int] = {}  # how much of each log is remembered beside one's own
 
     @property
     def patience(self) -> float:
@@ -142,14 +141,15 @@ class Publisher:
 
     def _write(self, head: Head, note: str, every: Sequence[Head]) -> None:
         if self._head_file is not None:
-            others = [each for each in every if each.name != head.name and self._is_more(each)]
-            self._head_file.remember(head.origin, note, {each.origin: each.checkpoint for each in others})
-            self._others |= {each.origin: each.size for each in others}
+            kept = {seen.origin: seen.size for seen in [each.checkpoint for each in self._head_file.all()]}
+            more = [each for each in every if each.name != head.name and each.size > kept.get(each.origin, 0)]
+            others = {each.origin: each.checkpoint for each in more if self._is_signed(each)}
+            self._head_file.remember(head.origin, note, others)
         self._show(head, note)
 
-    def _is_more(self, head: Head) -> bool:
-        """Whether another process's shard grew since it was remembered, and this ledger's key signed what it is."""
-        if self.key_of is None or head.size <= self._others.get(head.origin, 0):
+    def _is_signed(self, head: Head) -> bool:
+        """Whether this ledger's key signed what another process's shard is."""
+        if self.key_of is None:
             return False
         try:
             signed = parse_checkpoint(open_note(head.checkpoint, [self.key_of(head.name)])[0])

@@ -173,9 +173,11 @@ async def test_of_what_others_entered_only_what_is_signed_is_remembered(tmp_path
     made = publisher(store, tmp_path)
     Registrar(store, KEY, ORIGIN, made)
     async with opened(store, publisher=made, shard="1"):
-        await made.publish("1")
-    seen = kept.remembered(f"{ORIGIN}/2")
-    assert (seen.checkpoint.size if seen else None) == (None if forged else 1)
+        for _ in range(2):
+            await made.publish("1")
+            seen = kept.remembered(f"{ORIGIN}/2")
+            assert (seen.checkpoint.size if seen else None) == (None if forged else 1)
+            kept.path.unlink()  # the next publication makes it again
 
 
 async def test_publication_is_renewed_while_nothing_is_entered(tmp_path: Path) -> None:
