@@ -1,8 +1,9 @@
 """The connector for departments behind X-Road: a REST department, asked through the gateway's own security server.
 
 What is asked for and how answers are read is `rest`'s; who asks, and that an answer is to this question, is X-Road's
-(`connectors.http.xroad`). A service's version is a part of its `path`: the protocol has none of its own for REST. The
-protocol for SOAP is left out.
+(`connectors.http.xroad`). A security server takes the first five segments of an address for the service, so each is of
+a subsystem. A service's version is a part of its `path`: the protocol has none of its own for REST. The protocol for
+SOAP is left out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def build(config: Config, shapes: Mapping[str, DatasetShape]) -> Connector:
     represented = keys["represented_party"]
     named = Named(
         read_identifier(keys["client"], 3, 4, "EE/GOV/70000001/gateway"),
-        read_identifier(keys["service"], 4, 5, "EE/GOV/70000002/registry/vehicles"),
+        read_identifier(keys["service"], 5, 5, "EE/GOV/70000002/registry/vehicles"),
         read_identifier(represented, 1, 2, "GOV/70000003") if "represented_party" in keys else (),
     )
     headers = {"accept": "application/json", **read_headers(keys["headers"], RESERVED)}

@@ -85,7 +85,8 @@ def read_identifier(config: Config, least: int, most: int, example: str) -> Iden
         return ()
     parts = tuple(unquote(part) for part in text.split("/"))
     if not least <= len(parts) <= most:
-        config.problem(f"has {len(parts)} parts; write {least} to {most} with `/` between, as `{example}`")
+        many = f"{least}" if least == most else f"{least} to {most}"
+        config.problem(f"has {len(parts)} parts; write {many} with `/` between, as `{example}`")
     elif not all(part.strip(".") and part.strip() == part and part.isprintable() and "\ufffd" not in part
                  for part in parts):  # fmt: skip
         config.problem(f"has a part that is empty, or holds what cannot be used in an address; write it as `{example}`")

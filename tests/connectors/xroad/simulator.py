@@ -45,20 +45,16 @@ class Refused(Exception):
         self.status, self.type, self.message = status, type_, message
 
 
+_NAMED = 5
+"""The first segments of an address name its service, whatever they are (X-Road 7, `RestRequest`)."""
+
+
 def parts(text: str, least: int, most: int) -> Identifier:
     """An identifier: its parts percent-encoded one by one (4.2)."""
     segments = text.split("/")
     if not least <= len(segments) <= most or not all(_SEGMENT.fullmatch(segment) for segment in segments):
         raise Refused(400, "Client.BadRequest", f"Invalid identifier {text}")
     return tuple(unquote(segment, errors="strict") for segment in segments)
-
-
-def _is_service(services: Mapping[Identifier, Service], segments: list[str]) -> int:
-    """How many of the path's segments name the service: with a subsystem, or, where there is none such, without."""
-    for count in (5, 4):
-        if tuple(map(unquote, segments[:count])) in services:
-            return count
-    return 5
 
 
 class SecurityServers:
@@ -95,11 +91,10 @@ class SecurityServers:
         if self.mood.startswith("error "):
             raise Refused(400 if "Client.B" in self.mood else 500, self.mood.removeprefix("error "), "simulated")
         if segments[-1] == "allowedMethods":
-            named = parts("/".join(segments), 4, 5)
+            named = parts("/".join(segments), _NAMED, _NAMED)
             met = self._allowed_methods(client, named[:-1])
             return _by_x_road(request, client, named, 200, met)
-        count = _is_service(self._services, segments)
-        service = parts("/".join(segments[:count]), 4, 5)
+        service = parts("/".join(segments[:_NAMED]), _NAMED, _NAMED)
         if service not in self._services:
             raise Refused(500, "Server.ServerProxy.UnknownService", f"Unknown service: {service}")
         if (client, service) not in self._allowed:
@@ -108,7 +103,7 @@ class SecurityServers:
             parts(request.headers["x-road-represented-party"], 1, 2)
         shown = {name: value for name, value in request.headers.items() if name.startswith("x-road-")}
         self.log.append((client, service, shown))
-        target = "".join(f"/{segment}" for segment in segments[count:]) + mark + query
+        target = "".join(f"/{segment}" for segment in segments[_NAMED:]) + mark + query
         status, body = self._services[service](request, target)
         return _by_x_road(request, client, service, status, body)
 

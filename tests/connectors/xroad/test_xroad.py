@@ -86,8 +86,7 @@ async def test_identifiers_are_encoded_part_by_part() -> None:
 
 
 async def test_a_member_without_a_subsystem_is_named_by_fewer_parts() -> None:
-    names = {"client": "EE/GOV/70000001", "service": "EE/GOV/70000002/tax"}
-    async with road(CLIENT[:3], ("EE", "GOV", "70000002", "tax"), **names) as (_, _, connector):
+    async with road(CLIENT[:3], SERVICE, client="EE/GOV/70000001") as (_, _, connector):
         assert told(await one(connector), "period") == [("2025-1",)]
 
 
@@ -199,7 +198,8 @@ async def test_check_asks_what_the_client_may_use() -> None:
     ("change", "where", "words"),
     [
         ({"client": "EE/GOV"}, "client", "has 2 parts; write 3 to 4"),
-        ({"service": "EE/GOV/1/a/b/v1"}, "service", "has 6 parts; write 4 to 5"),
+        ({"service": "EE/GOV/1/a/b/v1"}, "service", "has 6 parts; write 5 with"),
+        ({"service": "EE/GOV/70000002/tax"}, "service", "has 4 parts; write 5 with"),
         ({"service": "EE/GOV//a/b"}, "service", "a part that is empty"),
         ({"service": "EE/GOV/../a/b"}, "service", "a part that is empty"),
         ({"service": "EE/GOV/1/a/100%"}, "service", "write `%25`"),
