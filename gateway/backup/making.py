@@ -68,6 +68,8 @@ def make(settings: Settings, out: Path, *, with_keys: bool = False, key: bytes |
             _sync(out.absolute().parent)
     except OSError as error:
         fix = "; make room on the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        if not out.absolute().parent.exists():
+            fix = f"; make the folder `{out.parent}` first"
         at = f": `{error.filename}`" if error.filename and UNFINISHED not in error.filename else ""
         raise CommandRefused(f"`{out}` cannot be made ({error.strerror}{at}){fix}; no backup was made") from error
     return made

@@ -66,6 +66,8 @@ def test_it_is_for_its_owner_only_and_has_no_secret(office: Office) -> None:
     assert [each["setting"] for each in found["keys"]] == ["ledger.key_file"]
 
     assert f"`{out}` exists already" in office.refused("backup", "--out", out)
+    away = office.folder / "away"
+    assert f"; make the folder `{away}` first; no backup was made" in office.refused("backup", "--out", away / "copy")
     recorded = last.find(settings.load(office.config, {}))
     assert recorded is not None
     assert (recorded.folder, recorded.shards[f"{ORIGIN}/1"]) == (str(out), 1)
