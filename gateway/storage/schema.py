@@ -10,6 +10,7 @@ empty or up to date does without.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import NamedTuple
 
@@ -96,11 +97,20 @@ def names_of(connection: Connection) -> frozenset[str]:
     return frozenset(connection.exec_driver_sql(_NAMES[connection.dialect.name]).scalars())
 
 
+def others_in(file: sqlite3.Connection) -> str:
+    """A table of a SQLite file that is another program's; empty where it has ours, or none."""
+    return _others(frozenset(name for (name,) in file.execute(_NAMES["sqlite"])))
+
+
+def _others(names: frozenset[str]) -> str:
+    return min(names) if names and "shard" not in names else ""
+
+
 def version(connection: Connection) -> Version:
     """Where a store stands. A PostgreSQL database may have tables of others (extensions make some); a file is ours."""
     names = names_of(connection)
-    if names and "shard" not in names and connection.dialect.name == "sqlite":
-        return Version(None, min(names))
+    if connection.dialect.name == "sqlite" and (others := _others(names)):
+        return Version(None, others)
     if "alembic_version" not in names:
         return Version(FIRST if "shard" in names else None)
     found = Version(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none())

@@ -200,14 +200,10 @@ def _sqlite(path: Path, file: str) -> SqliteStore:
 
 def _refuse_foreign(path: Path, file: str) -> None:
     """Refuse another program's file, before a connection of ours changes how it is kept."""
-    looked_at = SqliteStore(path, read_only=True)
-    try:
-        with looked_at.engine.connect() as connection:
-            found = schema.version(connection)
-    finally:
-        looked_at.close()
-    if found.others:
-        raise refusal(file, found.foreign())
+    with contextlib.closing(SqliteStore(path, read_only=True).connect()) as looked_at:
+        others = schema.others_in(looked_at)
+    if others:
+        raise refusal(file, schema.Version(None, others).foreign())
 
 
 def _open_postgresql(
