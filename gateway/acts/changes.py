@@ -101,9 +101,10 @@ class Reported(NamedTuple):
 
 def reported(
     catalogue: Catalogue, department: str, subject: Mapping[str, Any], record: Mapping[str, Any],
-    event: str, new_version: object, reason: object,
+    event: str, new_version: object, reason: object, at: str = "record.",
 ) -> Reported:  # fmt: skip
-    """A report, read; raises `Refusal`. `record` names the dataset, the record and, where it was given, the version."""
+    """A report, read; raises `Refusal`. `record` names the dataset, the record and, where it was given, the version;
+    `at` is where these stand in what was sent."""
     about = inputs.identifier(catalogue, subject)
     dataset = catalogue.datasets.get(str(record["dataset"]))
     if (
@@ -112,10 +113,10 @@ def reported(
         or dataset.department != department
         or about.kind not in dataset.subjects
     ):
-        raise inputs.wrong("`record.dataset` is no dataset of yours about a subject like this; see `catalogue`")
+        raise inputs.wrong(f"`{at}dataset` is no dataset of yours about a subject like this; see `catalogue`")
     if event not in EVENTS:
         raise inputs.wrong(f"`event` must be one of {', '.join(EVENTS)}")
-    version = inputs.named(record["version"], "record.version") if record.get("version") is not None else ""
+    version = inputs.named(record["version"], f"{at}version") if record.get("version") is not None else ""
     newer = inputs.named(new_version, "newVersion") if new_version is not None else ""
     if event == "corrected" and not newer:
         raise inputs.wrong("`newVersion` is missing: name the version that the corrected record has now")
@@ -123,7 +124,7 @@ def reported(
         raise inputs.wrong("`newVersion` is for a corrected record only; leave it out")
     if newer and newer == version:
         raise inputs.wrong("`newVersion` is the version that was corrected; name the one that the record has now")
-    named = inputs.named(record["record"], "record.record")
+    named = inputs.named(record["record"], f"{at}record")
     return Reported(about[1:], dataset.id, named, version, event, newer, inputs.text(reason, "reason"))
 
 

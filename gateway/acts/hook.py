@@ -200,7 +200,7 @@ class ChangeHook:
         subject = {"scheme": told.subject.scheme, "value": told.subject.value}
         record = {"dataset": told.dataset, "record": told.record, "version": told.version}
         catalogue = self._office.rules.policies.catalogue
-        return reported(catalogue, department, subject, record, told.event, told.new_version, told.reason)
+        return reported(catalogue, department, subject, record, told.event, told.new_version, told.reason, at="")
 
     def _planned(self, sent: _Sent, at: int, read: Reported) -> Planned:
         actor = Actor(f"/hooks/changes/{sent.department}", "webhook", sent.department)

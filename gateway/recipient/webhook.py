@@ -46,7 +46,9 @@ def verify(webhook: Webhook, headers: Mapping[str, str], body: bytes, now: float
     """The id of a message that the gateway signed around `now`, in epoch seconds; raises `Unsigned`."""
     id_, stamp = headers.get("webhook-id") or "", headers.get("webhook-timestamp") or ""
     if not id_ or len(id_) > 256 or not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 16):
-        raise Unsigned("`webhook-id` and `webhook-timestamp` are needed, the latter in seconds since 1970")
+        raise Unsigned(
+            "`webhook-id`, of 256 characters at most, and `webhook-timestamp`, in seconds since 1970, are needed"
+        )
     if abs(now - int(stamp)) > TOLERANCE:
         raise Unsigned(f"`webhook-timestamp` is more than {TOLERANCE} seconds off")
     signed = f"{id_}.{stamp}.".encode() + body

@@ -46,7 +46,9 @@ def verify(secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes, no
     """The id of a message that was signed with one of `secrets` around `now`, in epoch seconds; raises `Unsigned`."""
     id_, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not id_ or len(id_) > 256 or not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 16):
-        raise Unsigned("`webhook-id` and `webhook-timestamp` are needed, the latter in seconds since 1970")
+        raise Unsigned(
+            "`webhook-id`, of 256 characters at most, and `webhook-timestamp`, in seconds since 1970, are needed"
+        )
     if abs(now - int(stamp)) > TOLERANCE:
         raise Unsigned(f"`webhook-timestamp` is more than {TOLERANCE} seconds off")
     signed = f"{id_}.{stamp}.".encode() + body

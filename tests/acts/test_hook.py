@@ -123,8 +123,15 @@ async def test_good_and_bad_items_of_a_list_each_have_their_answer(department: D
         "AWAITS_CONFIRMATION", "ARGUMENT", "ARGUMENT", "IDENTIFIER_INVALID", "DECIDED",
     ]  # fmt: skip
     assert [each["error"] for each in (found[6], found[10])] == [found[5]["error"]] * 2  # another's is as none
+    assert found[5]["error"]["message"].startswith("`dataset` is no dataset of yours"), "by the key of the message"
     assert len(department.desk.acts()) == 3
     assert changes(department.desk) == ["withdrawal", "correction"]
+
+
+@pytest.mark.parametrize("id_", ["", "m" * 257])
+async def test_an_id_that_is_none_is_named(department: Department, id_: str) -> None:
+    answer = await department.send(single(item()), without="webhook-id" if not id_ else None, id_=id_)
+    assert (answer.status_code, "of 256 characters at most" in answer.json()["error"]) == (401, True)
 
 
 async def test_a_message_that_comes_again_has_the_same_outcome(department: Department) -> None:
