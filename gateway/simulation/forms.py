@@ -55,8 +55,8 @@ def _lines(result: Result) -> Iterator[str]:
     since, until = (at.isoformat(sep=" ", timespec="minutes") for at in (result.since, result.until))
     yield f"Rule set {result.candidate[:_SHORT]} on what was asked from {since} until {until}"
     yield (
-        f"  {counted(result.entries, 'entry', ',')}, {result.inquiries:,} of them inquiries, about"
-        f" {counted(result.decisions, 'subject', ',')}"
+        f"  {counted(result.entries, 'entry', ',')}, {result.inquiries:,} of them inquiries, with"
+        f" {counted(result.decisions, 'decision', ',')} about a subject"
     )
     yield f"  {result.changed:,} would be decided differently from what was recorded"
     if result.not_replayable:
