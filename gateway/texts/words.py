@@ -76,6 +76,10 @@ def _flat(found: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
             yield f"{above}{name}", str(value)
 
 
+_FROM_THE_RIGHT = frozenset(["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"])
+"""Languages that are written from the right."""
+
+
 class Words:
     """The texts of one language, and how it writes days, times and lists; times are those of `zone`."""
 
@@ -85,6 +89,11 @@ class Words:
     def __call__(self, name: str, /, **values: Any) -> Markup:
         """A text, with what is filled in; raises `KeyError`."""
         return Markup(self._texts[name]).format(**values)  # noqa: S704 - our own file; `format` escapes what comes in
+
+    @property
+    def direction(self) -> str:
+        """Where lines begin, as HTML's `dir` has it."""
+        return "rtl" if self._texts["language"].partition("-")[0].lower() in _FROM_THE_RIGHT else "ltr"
 
     def get(self, name: str, otherwise: str) -> Markup:
         """A text where there is one of that name, else other words, escaped."""

@@ -87,8 +87,8 @@ class Frame:
         run = f'<script type="module" src="{up}{address(script)}"></script>\n' if script else ""
         self._title, self._brand = words(title), words("brand")
         self._head = (
-            f'<!doctype html>\n<html lang="{words("language")}">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'<!doctype html>\n<html lang="{words("language")}" dir="{words.direction}">\n<head>\n'
+            '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="robots" content="{robots}">\n'
         )
         self._before = (

@@ -18,6 +18,7 @@ from gateway.console.names import Named, Names
 from gateway.rules.load import load
 from gateway.texts import words
 from gateway.texts.words import Words
+from gateway.web.frame import Frame
 
 TEMPLATES = Path(console.__file__).parent / "templates"
 GATEWAY = TEMPLATES.parent.parent
@@ -208,3 +209,16 @@ def test_templates_can_be_compiled() -> None:
     environment: Any = Environment(autoescape=True)
     for file in TEMPLATES.rglob("*.html"):
         environment.parse(file.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en-GB", "ltr"), ("ar", "rtl"), ("he-IL", "rtl"), ("arn", "ltr")])
+def test_a_page_begins_its_lines_where_its_language_does(language: str, direction: str) -> None:
+    page = Frame(Words({**words.read(), "language": language}), "start.title", "").response("").body
+    assert f'<html lang="{language}" dir="{direction}">'.encode() in bytes(page)
+    assert 'dir="{{ w.direction }}"' in (TEMPLATES / "frame.html").read_text("utf-8")
+
+
+def test_the_style_names_no_side() -> None:
+    style = (TEMPLATES.parent / "assets" / "style.css").read_text("utf-8")
+    sides = r"(?:margin|padding|border)-(?:left|right)|text-align: (?:left|right)|[\s;](?:left|right):"
+    assert re.findall(sides, style) == []

@@ -76,7 +76,7 @@ def test_a_page_runs_and_loads_nothing_but_its_own(served: httpx.Client, path: s
     assert "frame-ancestors 'none'" in policy
     assert not re.search(r"(?i)(?:https?:)?//[a-z0-9]", response.text)
     assert not re.search(r"<style|<script(?! type=\"module\" src=\")|\s(?:on\w+|style)=|@import|\burl\(", response.text)
-    assert '<html lang="en-GB">' in response.text
+    assert '<html lang="en-GB" dir="ltr">' in response.text
     assert len(response.content) < 30_000
     for at in re.findall(r'(?:href|src)="([^"#:]+)"', response.text):
         if at.endswith(("open/organisations", "open/transparency")):

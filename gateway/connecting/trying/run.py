@@ -97,8 +97,8 @@ def _judged(department: Department, trial: Trial) -> Trial:
         if trial.declared:
             what = (
                 "no record came for any test subject. Is the address right? Many systems answer 404 to a wrong one,"
-                " too. Is the identifier written as the system has it? It is sent in its scheme's canonical form, which can"
-                " lack a prefix, spaces or hyphens. Has the subject records here?"
+                " too. Is the identifier written as the system has it? It is sent in its scheme's canonical form, which"
+                " can lack a prefix, spaces or hyphens. Has the subject records here?"
             )
             found.append(Mismatch(key, what))
         else:
