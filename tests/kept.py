@@ -106,6 +106,8 @@ def _keep_cedar() -> None:
     cedarpy.Schema = SimpleNamespace(from_str=schemas)
     entities = functools.lru_cache(_SETS * 4)(cedarpy.Entities.from_json_str)
     cedarpy.Entities.from_json_str = staticmethod(entities)
+    for name in ("policies_to_json_str", "policies_from_json_str", "validate_policies"):
+        setattr(cedarpy, name, functools.lru_cache(_SETS * 32)(getattr(cedarpy, name)))
     cedarpy.is_authorized_batch = _Answers(cedarpy.is_authorized_batch)
 
 
