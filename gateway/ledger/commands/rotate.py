@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Rotate; raises `ConfigurationError` or `LedgerUnavailable` where that cannot be done."""
     configured = settings.load(arguments.config, os.environ)
     file = configured.ledger.key_file
-    old, following = key_files.load(file), file.with_name(f"{file.name}.next")
+    old, following = key_files.load(file), key_files.following(file)
     public: Path = arguments.public or file.with_suffix(".pub")
     if arguments.public is not None and not public.is_file():
         raise ConfigurationError(

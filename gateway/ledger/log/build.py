@@ -26,7 +26,7 @@ from gateway.ledger.log.floor import Floor
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.ledger import Ledger
 from gateway.ledger.log.publish import Publisher
-from gateway.ledger.log.registrar import Registrar
+from gateway.ledger.log.registrar import AnotherKey, Registrar
 from gateway.ledger.log.witness_client import AskedWitness, Witnesses
 from gateway.ledger.proof import key_files
 from gateway.ledger.proof.note import parse_verifier
@@ -156,7 +156,10 @@ def examine_registry(store_url: str, settings: LedgerSettings, file: str, key: S
             publisher = Publisher(store, settings.origin, machines, head_file=HeadFile(settings.head_file))
             asyncio.run(Registrar(store, private, settings.origin, publisher).check())
     except LedgerUnavailable as error:
-        raise ConfigurationError([Problem(file, 0, 0, "ledger", str(error))]) from error
+        following, said = key_files.following(settings.key_file), str(error)
+        if isinstance(error, AnotherKey) and following.exists():
+            said = f"a rotation of its key was interrupted, as `{following}` shows; run `dutybound keys rotate` again"
+        raise ConfigurationError([Problem(file, 0, 0, "ledger", said)]) from error
     finally:
         store.close()
 

@@ -54,6 +54,10 @@ Changes = Callable[[dict[str, Listed], Shard], list[entries.ShardChange]]
 """What has to be entered, given what is registered and the root shard."""
 
 
+class AnotherKey(LedgerUnavailable):
+    """A shard is registered with another key than this ledger's."""
+
+
 class Registrar:
     """Registers one process's shard, with its key; and with the first, the shard that commands append to.
 
@@ -87,7 +91,7 @@ class Registrar:
             raise LedgerUnavailable(retire.registry_set_back(gap))
 
     def _another_key(self, name: str) -> LedgerUnavailable:
-        return LedgerUnavailable(
+        return AnotherKey(
             f"shard `{name}` is registered with another key than that of `ledger.key_file`; put that key back: only"
             " with it can `dutybound keys rotate` give the ledger another"
         )

@@ -43,6 +43,11 @@ def generate(path: Path) -> Ed25519PrivateKey:
     return private
 
 
+def following(file: Path) -> Path:
+    """Where a rotation has the next key, until that takes the key's place."""
+    return file.with_name(f"{file.name}.next")
+
+
 def load(path: Path, fix: str = OF_LEDGER) -> Ed25519PrivateKey:
     """Read the private key; refuses a file that others may read. Raises `ConfigurationError`.
 

@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 from gateway.clock import machines
+from gateway.config import settings
 from gateway.errors import ConfigurationError, LedgerUnavailable, VerificationFailed
 from gateway.ledger.entry import entries
 from gateway.ledger.entry.receipt import verify_receipt
 from gateway.ledger.entry.registry import ROOT, Document, handover, read_changes, read_document
 from gateway.ledger.log import registrar
+from gateway.ledger.log.build import examine_registry
 from gateway.ledger.log.head_file import HeadFile
 from gateway.ledger.log.publish import Publisher
 from gateway.ledger.log.registrar import Registrar
@@ -249,7 +251,13 @@ def test_a_rotation_that_was_interrupted_is_finished(tmp_path: Path, run: Run) -
     asyncio.run(
         Registrar(store_in(tmp_path), first, ORIGIN, Publisher(store_in(tmp_path), ORIGIN, machines)).rotate(following)
     )
+    found = settings.load(config, {})
+    with pytest.raises(
+        ConfigurationError, match=r"interrupted, as `.*ledger\.key\.next` shows; run `dutybound keys rot"
+    ):
+        examine_registry(found.store, found.ledger, "gateway.yaml")
     assert run("keys", "rotate", "--config", config) == 0
+    examine_registry(settings.load(config, {}).store, found.ledger, "gateway.yaml")
     assert key_files.load(tmp_path / "ledger.key").private_bytes_raw() == following.private_bytes_raw()
     assert len(events(store_in(tmp_path))) == 6
     asyncio.run(written(tmp_path, private=following))
