@@ -72,6 +72,9 @@ def _init(given: argparse.Namespace) -> int:
         return 1
     for each in written:
         print(f"wrote {each}{'/' if each.is_dir() else ''}{_WHAT.get(each.name, '')}")
+    if not wanted.example and wanted.department == _register(given):
+        nobody = f"without the example's server nobody is at {wanted.department}"
+        print(f"First, name your department in sources.yaml: {nobody}")
     print(_next(wanted, given.out))
     return 0
 
@@ -84,8 +87,9 @@ def _wanted(given: argparse.Namespace, ask: Callable[[str, str], str]) -> Wanted
         "Which authorization server issues access tokens? (the default is an example)", example
     )
     client = given.client or ask("Which client of it may ask?", CLIENT)
-    usual = f"{example}/register"
-    department = given.department or ask("Where is the department's REST interface? (the default is an example)", usual)
+    department = given.department or ask(
+        "Where is the department's REST interface? (the default is an example)", _register(given)
+    )
     if example == f"http://{listen}" and example in (issuer, department.removesuffix("/register")):
         raise CommandRefused(
             f"gateway and example cannot both listen at `{listen}`; choose another one with `--listen` or `--example`"
@@ -96,6 +100,11 @@ def _wanted(given: argparse.Namespace, ask: Callable[[str, str], str]) -> Wanted
             " `--public-url http://localhost:8080`"
         )
     return Wanted(listen, public.rstrip("/"), issuer, client, department, example=issuer == example)
+
+
+def _register(given: argparse.Namespace) -> str:
+    """Where the example's department is."""
+    return f"http://{given.example or EXAMPLE}/register"
 
 
 def _asked(question: str, usual: str) -> str:

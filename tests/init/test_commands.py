@@ -101,6 +101,19 @@ def test_answers_are_asked_for_and_flags_are_not(
     assert not (folder / "new" / "example.key").exists()
 
 
+def test_who_has_an_issuer_and_no_department_is_asked_to_name_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`dutybound example` serves its department beside its own authorization server only."""
+    assert cli.main(["init", "--yes", "--issuer", "https://login.example", "--example", "127.0.0.1:9"]) == 0
+    told = "First, name your department in sources.yaml"
+    assert f"{told}: without the example's server nobody is at http://127.0.0.1:9/register" in capsys.readouterr().out
+    for number, more in enumerate([["--department", "https://register.example"], []]):
+        issuer = ["--issuer", "https://login.example"] if more else []
+        assert cli.main(["init", "--yes", "--out", str(number), *issuer, *more]) == 0
+        assert told not in capsys.readouterr().out
+
+
 def test_who_leaves_has_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
