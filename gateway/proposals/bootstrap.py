@@ -73,6 +73,14 @@ def first(config: Path, policies: Path | None) -> Iterator[First]:
         yield First(place, rules, files, now.digest if now is not None else "")
 
 
+def signed_by_nobody(it: First) -> str:
+    """Why no statement of it could be signed, by as many as are needed; nothing where it can."""
+    have = sum(bool(each.key) for each in it.rules.officers.entries.values())
+    if have >= NEEDED:
+        return ""
+    return f"it takes the signatures of {NEEDED} officers, and {have} of `officers.yaml` have a `key`; give each one"
+
+
 def activate(
     it: First, said: Statement, signatures: Sequence[str], examine: Examine = examined
 ) -> tuple[list[str], int]:

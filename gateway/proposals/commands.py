@@ -246,6 +246,8 @@ def _bootstrap(given: argparse.Namespace) -> int:
                 "first `--statement FILE`, which two officers sign; then `--signed FILE --signature ...`"
             )
         with bootstrap.first(given.config, given.policies) as place:
+            if wrong := bootstrap.signed_by_nobody(place):
+                raise CommandRefused(wrong)
             now = datetime.datetime.now(datetime.UTC)
             latest = now.replace(microsecond=0) + place.longest
             said = _said(given, place.origin, place.rules.digest, place.base or NONE, latest)

@@ -163,6 +163,12 @@ def test_what_is_wrong_activates_nothing(office: Office, capsys: pytest.CaptureF
         written.write_text(re.sub("until .*", f"until {moment}", later.read_text()))
         assert office.activate(written, *(office.sign(name, written) for name in ("costa", "ilves"))) == 1
         assert says in capsys.readouterr().err
+    officers = office.policies / "officers.yaml"
+    officers.write_text(re.sub(", key: [^}]*", "", officers.read_text(), count=1).replace("signed", "token"))
+    assert office.run("--statement", str(office.folder / "unsigned.txt"), "--reason", "x") == 1
+    assert "it takes the signatures of 2 officers, and 1 of `officers.yaml` have a `key`" in capsys.readouterr().err
+    assert not (office.folder / "unsigned.txt").exists()
+    office.write_officers(("costa", "ilves"))
     assert office.run("--reason", "x") == 1
     assert office.run("--statement", str(later), "--reason", "x") == 1
     assert "cannot be written (File exists)" in capsys.readouterr().err
