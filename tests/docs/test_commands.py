@@ -81,6 +81,9 @@ KINDS = {
     "gateway.yaml, its keys on Keycloak": "tests/config/test_settings.py::test_the_page_for_keycloak_loads",
     "gateway.yaml, its keys on Canaille": "tests/config/test_settings.py::test_the_page_for_canaille_loads",
     "gateway.yaml, its keys on the ledger": "tests/ledger/log/test_configured.py::test_what_is_read",
+    "gateway.yaml, its key for case registries": (
+        "tests/inquiry/case/test_case_config.py::test_the_example_of_the_deployment_page_loads"
+    ),
     "gateway.yaml, its key for traces": (
         "tests/config/test_settings.py::test_the_example_for_traces_loads_as_it_stands_and_with_all_that_it_can_have"
     ),

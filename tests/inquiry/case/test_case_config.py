@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from connectors.kinds import CASES
 from gateway.documents import parse
+from gateway.errors import Problem
 from gateway.inquiry.case import config as case_config
 from gateway.values import Document
 from tests.configured import secret
 from tests.connectors.asking import written
+from tests.docs.reading import ROOT
 from tests.inquiry.registry import Simulator, verify
 
 
@@ -45,6 +48,22 @@ def test_defaults_and_measures() -> None:
     assert (plain.timeout, plain.source._max_bytes, plain.cache) == (2.0, 65536, 30.0)  # type: ignore[attr-defined]
     assert (measured_.timeout, measured_.source._max_bytes, measured_.cache) == (0.5, 2**20, 60.0)  # type: ignore[attr-defined]
     assert fresh.cache == 0
+
+
+async def test_the_example_of_the_deployment_page_loads(tmp_path: Path) -> None:
+    """Its key leads to a registry of each kind."""
+    page = (ROOT / "deploy" / "README.md").read_text("utf-8")
+    example = page.partition("# gateway.yaml, its key for case registries\n")[2].partition("```")[0]
+    for name in ("market.token", "courts.secret"):
+        secret(tmp_path / name, "s3cret\n")
+    (tmp_path / "internal-ca.pem").write_text(certifi.contents())
+    problems: list[Problem] = []
+    node = parse(example, Document("gateway.yaml", tmp_path, problems))
+    assert node is not None
+    cases = case_config.build(node.mapping(["case_registries"])["case_registries"], CASES)
+    assert problems == []
+    assert [type(each.source).__name__ for each in cases._registries.values()] == ["RestCases", "SqlCases"]
+    await cases.close()
 
 
 FILE = """\
