@@ -28,9 +28,9 @@ GATEWAY = Path(saying.__file__).parent
 DEFECTS = {
     "connecting/delivering/worker.py", "connecting/drifting/worker.py", "connecting/starting/tables.py",
     "inquiry/beside/refusing.py", "inquiry/fetch.py", "acts/sampling.py", "saying.py",
-    "telemetry/log.py", "telemetry/traces.py", "recipient/asking.py",
+    "telemetry/log.py", "telemetry/traces.py", "recipient/asking.py", "connecting/conforming/system.py",
 }  # fmt: skip
-"""Where a defect of the program is named by its type, for whoever reports it."""
+"""Where a defect of the program, or of a connector that a department wrote, is named by its type, for its author."""
 
 
 def raised(do: Callable[[], object]) -> Exception:

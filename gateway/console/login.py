@@ -189,4 +189,5 @@ class SignIn:
             at = f"`{error.claim}` of the ID token" if error.claim else "the ID token"
             raise NotSignedIn("unfit", f"{at}: {error.error.replace('_', ' ')}") from error
         except (JoseError, RepeatedMember, msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-            raise NotSignedIn("unfit", f"the ID token cannot be read ({type(error).__name__})") from error
+            form = "one signed JWT, with each member once, and claims as OpenID Connect has them"
+            raise NotSignedIn("unfit", f"the ID token cannot be read: it must be {form}") from error
