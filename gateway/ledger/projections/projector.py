@@ -70,6 +70,15 @@ class Work(NamedTuple):
     erasures: tuple[tuple[int, int], ...] = ()
 
 
+def _standing(heads: Sequence[Head], at: Mapping[tuple[str, int], int]) -> Iterator[tuple[Head, dict[str, int], int]]:
+    """The shards of which something is not projected: how far each projection is there, and the least of it."""
+    for head in heads:
+        mine = {name: at[name, head.id] for name in NAMES if at.get((name, head.id), DROPPING) != DROPPING}
+        first = min(mine.values(), default=head.size)
+        if head.size > first:
+            yield head, mine, first
+
+
 class Projector:
     """Projects one store. Blocks, so it is for a thread or a process of its own; one call at a time."""
 
@@ -106,20 +115,33 @@ class Projector:
 
     def read(self) -> tuple[Work, list[Seen]] | None:
         """The next entries, from one snapshot; None where there are none."""
-        try:
-            reader = self._reader = self._reader or self._store.reader()
-            reader.renew()
+        with self._reading() as reader:
             work = self._next(reader)
             taken = [] if work is None else self._take(reader, work)
-            reader.renew()  # no snapshot is held while nothing is read
-        except BaseException:
-            with contextlib.suppress(Exception):  # its session may be what failed
-                self.close()
-            raise
         if work is None or not taken:
             return None
         self.behind -= len(taken)
         return work._replace(last=work.first + len(taken)), taken
+
+    def look(self) -> int:
+        """How many entries wait now, as `behind` has it after a turn; raises as `turn` does."""
+        with self._reading() as reader:
+            standing = _standing(read.heads(reader), positions.standing(reader))
+            self.behind = sum(head.size - first for head, _, first in standing if head.id not in self.stopped)
+        return self.behind
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        """A reader of one snapshot, which is not held longer."""
+        try:
+            reader = self._reader = self._reader or self._store.reader()
+            reader.renew()
+            yield reader
+            reader.renew()
+        except BaseException:
+            with contextlib.suppress(Exception):  # its session may be what failed
+                self.close()
+            raise
 
     def _write_some(self, work: Work, taken: Sequence[Seen]) -> None:
         """Keep what these entries give, in several transactions."""
@@ -197,10 +219,8 @@ class Projector:
         found: list[Work] = []
         erasures = tuple([(head.id, head.erasures) for head in heads])
         self.behind = 0
-        for head in heads:
-            mine = {name: at[name, head.id] for name in NAMES if at.get((name, head.id), DROPPING) != DROPPING}
-            first = min(mine.values(), default=head.size)
-            if head.id in self.stopped or head.size <= first:
+        for head, mine, first in _standing(heads, at):
+            if head.id in self.stopped:
                 continue
             self.behind += head.size - first
             names = tuple(name for name, next_ in mine.items() if next_ == first)

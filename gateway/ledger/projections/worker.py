@@ -5,10 +5,10 @@
 `projector`, as a process holds its shard); the others wait, and one of them takes its place when it ends.
 
 It rests twenty times as long as it works (`rest_after`), since many entries cost little more than few: each turn takes
-the store's write lock, and changes pages all over the tables. It rests half a second at least and three at most, in
-which a store takes fewer entries than an `exact` read looks at (`positions.MOST_BEHIND`). The more it is behind, the
-less it rests, and from thousands of entries on not at all, so that it never falls further behind than it can work. What
-it takes then it takes from nobody's inquiry before its turn: its priority is lower (`_NICE`).
+the store's write lock, and changes pages all over the tables. It rests half a second at least and three at most, and no
+longer than until so many entries wait as one turn takes: to wait for more would save nothing. So it never falls further
+behind than it can work, and under full load no further than two such turns. What it takes then it takes from nobody's
+inquiry before its turn: its priority is lower (`_NICE`).
 
 A shard that it cannot go on with is told to the log, once a process; its lag then grows in `/metrics`.
 """
@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.config import settings
 from gateway.errors import DutyboundError, StoreUnavailable
-from gateway.ledger.projections.projector import Projector
+from gateway.ledger.projections.projector import BATCH, Projector
 from gateway.manage.beside import arguments, kept, rested, until_told
 from gateway.manage.early import Early, early
 from gateway.manage.states import States
@@ -43,8 +43,10 @@ HOLD = "projector"
 REST = 20.0
 LEAST, LONGEST = 0.025, 3.0
 """Seconds of work that it rests for where it worked less; and the longest that it rests."""
-HURRY = 8192
-"""From so many entries behind it does not rest at all."""
+HURRY = BATCH
+"""With so many entries behind it does not rest: they fill a turn."""
+LOOK = 0.5
+"""Seconds of rest between two looks at how many entries wait."""
 _NICE = 5
 """Inquiries come first on a busy core; no more than this, since it also holds the store's lock for moments."""
 IDLE = 0.5
@@ -75,7 +77,8 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
                                 log.projection_stopped(projector.stopped[shard].shard, projector.stopped[shard].entry)
                             heard("", None)
                             if not projector.waiting:
-                                await rested(stopping, rest_after(took, projector.behind, rest) if worked else IDLE)
+                                pause = rest_after(took, projector.behind, rest) if worked else IDLE
+                                await _rested(stopping, projector, pause)
                                 took = 0.0
                     finally:
                         await held.release()
@@ -87,8 +90,18 @@ async def run(store: Store, log: Log, stopping: asyncio.Event, rest: float = RES
 
 
 def rest_after(took: float, behind: int, rest: float = REST) -> float:
-    """How many seconds to rest after so many of work, with so many entries still to be taken."""
-    return min(rest * max(took, LEAST), LONGEST) * max(0.0, 1 - behind / HURRY)
+    """How many seconds to rest at most after so many of work, with so many entries still to be taken."""
+    return min(rest * max(took, LEAST), LONGEST) if behind < HURRY else 0.0
+
+
+async def _rested(stopping: asyncio.Event, projector: Projector, seconds: float) -> None:
+    """Rest for so long, or until the entries that wait fill a turn, or it is to stop."""
+    while seconds > LOOK and not stopping.is_set():
+        await rested(stopping, LOOK)
+        seconds -= LOOK
+        if await asyncio.to_thread(projector.look) >= HURRY:
+            return
+    await rested(stopping, seconds)
 
 
 def forked() -> contextlib.AbstractContextManager[Early | None]:
