@@ -20,13 +20,13 @@ from connectors.base import (
     DatasetRequest,
     DatasetShape,
     Failure,
-    Fault,
     Faulty,
     Outcome,
     Record,
     RecordRequest,
     Subject,
 )
+from connectors.fitting import is_failure
 from connectors.prompt.fan import asked
 
 Asked = Mapping[tuple[Subject, str], Outcome]
@@ -127,7 +127,7 @@ def _ended() -> bool:
 
 def _is_outcome(outcome: object) -> bool:
     if isinstance(outcome, Failure):
-        return isinstance(outcome.fault, Fault)
+        return is_failure(outcome)
     return isinstance(outcome, list | tuple) and all(isinstance(each, Record) for each in outcome)
 
 
