@@ -346,8 +346,7 @@ async def test_what_an_active_set_does_not_have_yet_is_passed_over_and_told(tmp_
 
 
 async def test_a_field_that_an_active_set_does_not_have_is_passed_over_and_told(tmp_path: Path) -> None:
-    """One that is added or renamed stands there before the set that has it, and after one that had it, as for a
-    rollback. What the active set has and nothing maps is missing."""
+    """It stands there before the set that has it, and after it. What the active set has and nothing maps is missing."""
     file, old = tmp_path / "sources.yaml", shipped()
     field = next(line for line in old.splitlines() if line.lstrip().startswith("fields: {"))
     both = field.replace("fields: {", "fields: {renamed: n.new, ")
@@ -360,8 +359,7 @@ async def test_a_field_that_an_active_set_does_not_have_is_passed_over_and_told(
         assert [len(problems), len(found.beyond)] == ([0, 1] if active else [1, 0])
         assert told[0].startswith(at)
         assert "renamed" in told[0]
-        if active:
-            assert "nobody is asked for it until a rule set with it is active" in told[0]
+        assert active is ("nobody is asked for it until a rule set with it is active" in told[0])
         for connector in found.connectors.values():
             await connector.close()
     file.write_text(old.replace(field, both.replace("{renamed: n.new, ", "{renamed: n.new, x", 1), 1))

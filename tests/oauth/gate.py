@@ -10,15 +10,24 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.config.oauth import IntrospectionSettings, IssuerSettings
+from gateway.config.oauth import DPoPSettings, IntrospectionSettings, IssuerSettings
 from gateway.errors import Code, Refusal
+from gateway.identity.dpop import Proofs, nonce_secret
 from gateway.identity.issuers import Ages, Issuer
+from gateway.identity.replay import OwnReplays, Replays
 from gateway.inquiry.authenticate import Authenticator
 from gateway.inquiry.types import Requester
 from tests.configured import secret
-from tests.oauth.authority import AUDIENCE, SECRET, Authority
+from tests.oauth.authority import AUDIENCE, GRAPHQL, SECRET, Authority
 
+PROVING = nonce_secret(bytes(32))
+"""What nonces are made from."""
 METADATA = "https://gateway.example/.well-known/oauth-protected-resource"
+
+
+def proofs(replays: Replays | None = None, *, nonce: bool = False) -> Proofs:
+    """What checks proofs; `replays` remembers them, or this process does."""
+    return Proofs(GRAPHQL, DPoPSettings(nonce=nonce), [PROVING], replays or OwnReplays())
 
 
 def introspection(folder: Path, **changes: Any) -> IntrospectionSettings:

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
-from valkey import Valkey
 
 from gateway.config.oauth import DPoPSettings, IssuerSettings
 from gateway.errors import Refusal
-from gateway.identity import replay
 from gateway.identity.dpop import NONCE_LIFE, Proofs, _normal, nonce_secret
-from gateway.identity.replay import OwnReplays, Replays, SharedReplays
+from gateway.identity.replay import OwnReplays
 from tests.inquiry.issuer import TestIssuer
 from tests.oauth.authority import GRAPHQL, Authority, b64, proof
-from tests.oauth.gate import METADATA, Gate, settings
-from tests.oauth.valkey import ValkeyServer
+from tests.oauth.gate import METADATA, PROVING, Gate, proofs, settings
 
-SECRET = nonce_secret(bytes(32))
 ALGS = 'algs="RS256 ES256 EdDSA"'
-
-
-def proofs(replays: Replays | None = None, *, nonce: bool = False) -> Proofs:
-    return Proofs(GRAPHQL, DPoPSettings(nonce=nonce), [SECRET], replays or OwnReplays())
-
-
-@pytest.fixture(scope="module")
-def key() -> ECKey:
-    return ECKey.generate_key("P-256")
-
-
-@pytest.fixture(scope="module")
-def token(authority: Authority, key: ECKey) -> str:
-    return authority.token(proof_key=key)
 
 
 @pytest.fixture
@@ -252,126 +233,11 @@ async def test_a_nonce_of_another_gateway_does_not_count(
     http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str
 ) -> None:
     secret = nonce_secret(bytes(range(32)))
-    assert secret != SECRET
+    assert secret != PROVING
     other = Proofs(GRAPHQL, DPoPSettings(), [secret], OwnReplays())
     gate = Gate(http, [settings(authority)], proofs=proofs(nonce=True))
     shown = proof(key, token, nonce=other.nonce(time.time()))
     assert "DPoP-Nonce" in (await gate.refusal(f"DPoP {token}", ("DPoP", shown))).headers
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
-    yield server
-    server.stop()
-
-
-async def test_replicas_that_share_valkey_take_a_proof_once(
-    http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str, valkey: ValkeyServer
-) -> None:
-    memories = [SharedReplays(valkey.url), SharedReplays(valkey.url)]
-    gates = [Gate(http, [settings(authority)], proofs=proofs(memory)) for memory in memories]
-    shown = [proof(key, token) for _ in range(10)]
-    results = await asyncio.gather(
-        *(gate(f"DPoP {token}", ("DPoP", each)) for each in shown for gate in gates * 2), return_exceptions=True
-    )
-    assert sum(not isinstance(result, Exception) for result in results) == len(shown)
-    for memory in memories:
-        await memory.close()
-
-
-async def met(gate: Gate, token: str, shown: str) -> Refusal:
-    """Why a proof is refused; a connection that Valkey's end has cut costs one refusal before."""
-    refusal = await gate.refusal(f"DPoP {token}", ("DPoP", shown))
-    return await gate.refusal(f"DPoP {token}", ("DPoP", shown)) if refusal.extensions.get("retryable") else refusal
-
-
-async def test_a_proof_from_before_the_memory_was_lost_does_not_count_after_it(
-    http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str, tmp_path: Path
-) -> None:
-    """Emptied, or another run: the proof has a nonce of what is gone, and whoever holds the key makes another."""
-    server = ValkeyServer(tmp_path)
-    memories = [SharedReplays(server.url), SharedReplays(server.url)]
-    gates = [Gate(http, [settings(authority)], proofs=proofs(memory, nonce=True)) for memory in memories]
-
-    async def asked_for(gate: Gate, shown: str) -> str:
-        refusal = await met(gate, token, shown)
-        assert 'error="use_dpop_nonce"' in refusal.headers["WWW-Authenticate"]
-        return refusal.headers["DPoP-Nonce"]
-
-    def emptied() -> None:
-        with Valkey.from_url(server.url) as client:
-            client.flushall()
-
-    def restarted() -> None:
-        server.stop()
-        server.start()
-
-    for lose in (emptied, restarted):
-        nonce = await asked_for(gates[0], proof(key, token))
-        used, unused = (proof(key, token, nonce=nonce) for _ in range(2))
-        await gates[0](f"DPoP {token}", ("DPoP", used))
-        assert "used before" in (await gates[1].refusal(f"DPoP {token}", ("DPoP", used))).headers["WWW-Authenticate"]
-        lose()
-        for shown in (used, unused):
-            later = [await asked_for(gate, shown) for gate in gates]
-            assert len({*later, nonce}) == 2, "replicas ask for one nonce, and for another than before"
-        new = proof(key, token, nonce=later[0])
-        await gates[1](f"DPoP {token}", ("DPoP", new))
-        assert "used before" in (await gates[0].refusal(f"DPoP {token}", ("DPoP", new))).headers["WWW-Authenticate"]
-    server.stop()
-    for memory in memories:
-        await memory.close()
-
-
-async def test_without_nonces_whoever_meets_another_memory_makes_a_new_proof(
-    http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str, tmp_path: Path
-) -> None:
-    server = ValkeyServer(tmp_path)
-    memory = SharedReplays(server.url)
-    gate = Gate(http, [settings(authority)], proofs=proofs(memory))
-    used = proof(key, token)
-    await gate(f"DPoP {token}", ("DPoP", used))
-    server.stop()
-    server.start()
-    assert "begun anew" in (await met(gate, token, used)).headers["WWW-Authenticate"]
-    await gate(f"DPoP {token}", ("DPoP", proof(key, token)))
-    server.stop()
-    await memory.close()
-
-
-async def test_a_memory_out_of_reach_refuses_bound_tokens_and_no_others(
-    http: httpx.AsyncClient, authority: Authority, key: ECKey, token: str, tmp_path: Path
-) -> None:
-    server = ValkeyServer(tmp_path)
-    memory = SharedReplays(server.url)
-    gate = Gate(http, [settings(authority)], proofs=proofs(memory))
-    await gate(f"DPoP {token}", ("DPoP", proof(key, token)))
-    server.stop()
-    refusal = await gate.refusal(f"DPoP {token}", ("DPoP", proof(key, token)))
-    assert refusal.extensions == {"retryable": True}
-    assert (await gate(f"Bearer {authority.token()}")).client == "market-regulator"
-    await memory.close()
-
-
-async def test_the_own_memory_forgets_nothing_too_soon_and_says_when_it_is_full(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    memory = OwnReplays()
-    for step in range(400):
-        now = step * 7.0
-        assert await memory.first(b"%d" % step, 60.0, now)
-        for back in range(9):
-            assert not await memory.first(b"%d" % max(0, step - back), 60.0, now) or step < back
-    assert len(memory._new) + len(memory._old) < 40
-    monkeypatch.setattr(replay, "MAX_REMEMBERED", 3)
-    full = OwnReplays()
-    for name in (b"a", b"b", b"c"):
-        assert await full.first(name, 60.0, 0.0)
-    assert not await full.first(b"a", 60.0, 1.0)
-    with pytest.raises(replay.ReplaysUnavailable):
-        await full.first(b"d", 60.0, 1.0)
-    assert await full.first(b"d", 60.0, 200.0)
 
 
 async def test_a_repeated_token_costs_one_signature_where_it_is_bound_and_none_where_not(
